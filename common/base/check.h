@@ -6,9 +6,10 @@ namespace millrace::internal {
 }
 
 /// Aborts in every build when `condition` is false.
-#define MILLRACE_CHECK(condition)                                            \
-  (static_cast<bool>(condition) ? static_cast<void>(0)                       \
-                                : ::millrace::internal::CheckFailed(#condition, __FILE__, __LINE__))
+#define MILLRACE_CHECK(condition) \
+  (static_cast<bool>(condition)   \
+       ? static_cast<void>(0)     \
+       : ::millrace::internal::CheckFailed(#condition, __FILE__, __LINE__))
 
 /// For hot paths: checked in debug builds only.
 #ifdef NDEBUG

@@ -34,8 +34,8 @@ class Fd {
 /// The whole file, at most `limit` bytes (kResourceExhausted beyond).
 [[nodiscard]] Result<std::string> ReadFile(const std::string& path,
                                            std::size_t limit = std::size_t{64} << 20);
-/// Writes beside `path`, fsyncs, renames over it and fsyncs the directory: after a crash the file is
-/// the old one or the new one, never a torn one.
+/// Writes beside `path`, fsyncs, renames over it and fsyncs the directory: after a crash the file
+/// is the old one or the new one, never a torn one.
 [[nodiscard]] Status WriteFileAtomically(const std::string& path, std::string_view bytes,
                                          unsigned mode = 0644);
 /// mkdir -p.

@@ -55,10 +55,10 @@ using Status = Result<void>;
 /// Return the error to the caller, or bind the value. The only control-flow macros of the project.
 #define MILLRACE_CONCAT_(a, b) a##b
 #define MILLRACE_CONCAT(a, b) MILLRACE_CONCAT_(a, b)
-#define MILLRACE_TRY(expr)                                                           \
-  do {                                                                               \
-    if (auto millrace_r = (expr); !millrace_r)                                       \
-      return tl::make_unexpected(std::move(millrace_r).error());                     \
+#define MILLRACE_TRY(expr)                                       \
+  do {                                                           \
+    if (auto millrace_r = (expr); !millrace_r)                   \
+      return tl::make_unexpected(std::move(millrace_r).error()); \
   } while (0)
 #define MILLRACE_ASSIGN(decl, expr)                                                        \
   auto MILLRACE_CONCAT(millrace_r_, __LINE__) = (expr);                                    \

@@ -22,17 +22,25 @@ std::string Quote(std::string_view text) {
 std::string_view JsonType(Schema::Kind kind) {
   using enum Schema::Kind;
   switch (kind) {
-    case kBool: return "\"boolean\"";
-    case kInteger: return "\"integer\"";
-    case kNumber: return "\"number\"";
+    case kBool:
+      return "\"boolean\"";
+    case kInteger:
+      return "\"integer\"";
+    case kNumber:
+      return "\"number\"";
     case kString:
     case kSecret:
-    case kDuration: return "\"string\"";
-    case kBytes: return "[\"integer\", \"string\"]";
-    case kArray: return "\"array\"";
+    case kDuration:
+      return "\"string\"";
+    case kBytes:
+      return "[\"integer\", \"string\"]";
+    case kArray:
+      return "\"array\"";
     case kMap:
-    case kObject: return "\"object\"";
-    case kAny: return "";
+    case kObject:
+      return "\"object\"";
+    case kAny:
+      return "";
   }
   return "";
 }
@@ -41,17 +49,28 @@ std::string TypeWords(const Schema& s) {
   using enum Schema::Kind;
   if (!s.choices.empty()) return fmt::format("{}", fmt::join(s.choices, " \\| "));
   switch (s.kind) {
-    case kBool: return "bool";
-    case kInteger: return "integer";
-    case kNumber: return "number";
-    case kString: return "string";
-    case kSecret: return "secret";
-    case kDuration: return "duration";
-    case kBytes: return "bytes";
-    case kArray: return "list of " + (s.items ? TypeWords(*s.items) : "any");
-    case kMap: return "map of " + (s.items ? TypeWords(*s.items) : "any");
-    case kObject: return "mapping";
-    case kAny: return "any";
+    case kBool:
+      return "bool";
+    case kInteger:
+      return "integer";
+    case kNumber:
+      return "number";
+    case kString:
+      return "string";
+    case kSecret:
+      return "secret";
+    case kDuration:
+      return "duration";
+    case kBytes:
+      return "bytes";
+    case kArray:
+      return "list of " + (s.items ? TypeWords(*s.items) : "any");
+    case kMap:
+      return "map of " + (s.items ? TypeWords(*s.items) : "any");
+    case kObject:
+      return "mapping";
+    case kAny:
+      return "any";
   }
   return "";
 }
@@ -61,7 +80,8 @@ void Rows(const Schema& schema, const std::string& prefix, std::string& out) {
     const std::string key = prefix + name;
     std::string type = TypeWords(*s);
     if (s->minimum && (*s->minimum > 0 || s->maximum)) {
-      type += s->maximum ? fmt::format(", {} to {}", *s->minimum, *s->maximum) : fmt::format(", at least {}", *s->minimum);
+      type += s->maximum ? fmt::format(", {} to {}", *s->minimum, *s->maximum)
+                         : fmt::format(", at least {}", *s->minimum);
     }
     const std::string fallback = s->required               ? "**required**"
                                  : s->default_text.empty() ? ""
@@ -77,7 +97,8 @@ void Rows(const Schema& schema, const std::string& prefix, std::string& out) {
 std::string ToJsonSchema(const Schema& s, int indent) {
   const std::string pad(static_cast<std::size_t>(indent) + 2, ' ');
   std::vector<std::string> parts;
-  if (const auto type = JsonType(s.kind); !type.empty()) parts.push_back(fmt::format("\"type\": {}", type));
+  if (const auto type = JsonType(s.kind); !type.empty())
+    parts.push_back(fmt::format("\"type\": {}", type));
   if (!s.help.empty()) parts.push_back("\"description\": " + Quote(s.help));
   if (!s.default_text.empty()) parts.push_back("\"default\": " + s.default_text);
   if (s.minimum) parts.push_back(fmt::format("\"minimum\": {}", *s.minimum));
@@ -86,7 +107,8 @@ std::string ToJsonSchema(const Schema& s, int indent) {
     std::vector<std::string> quoted;
     for (const auto& c : s.choices) quoted.push_back(Quote(c));
     const std::string list = fmt::format("[{}]", fmt::join(quoted, ", "));
-    parts.push_back(s.kind == Schema::Kind::kArray ? "\"items\": {\"enum\": " + list + "}" : "\"enum\": " + list);
+    parts.push_back(s.kind == Schema::Kind::kArray ? "\"items\": {\"enum\": " + list + "}"
+                                                   : "\"enum\": " + list);
   }
   if (s.kind == Schema::Kind::kArray && s.items && s.choices.empty())
     parts.push_back("\"items\": " + ToJsonSchema(*s.items, indent + 2));
@@ -95,14 +117,17 @@ std::string ToJsonSchema(const Schema& s, int indent) {
   if (s.kind == Schema::Kind::kObject) {
     std::vector<std::string> properties, required;
     for (const auto& [name, child] : s.properties) {
-      properties.push_back(fmt::format("{}  {}: {}", pad, Quote(name), ToJsonSchema(*child, indent + 4)));
+      properties.push_back(
+          fmt::format("{}  {}: {}", pad, Quote(name), ToJsonSchema(*child, indent + 4)));
       if (child->required) required.push_back(Quote(name));
     }
     parts.push_back(fmt::format("\"properties\": {{\n{}\n{}}}", fmt::join(properties, ",\n"), pad));
-    if (!required.empty()) parts.push_back(fmt::format("\"required\": [{}]", fmt::join(required, ", ")));
+    if (!required.empty())
+      parts.push_back(fmt::format("\"required\": [{}]", fmt::join(required, ", ")));
     parts.emplace_back("\"additionalProperties\": false");
   }
-  return fmt::format("{{\n{}{}\n{}}}", pad, fmt::join(parts, ",\n" + pad), std::string(static_cast<std::size_t>(indent), ' '));
+  return fmt::format("{{\n{}{}\n{}}}", pad, fmt::join(parts, ",\n" + pad),
+                     std::string(static_cast<std::size_t>(indent), ' '));
 }
 
 std::string ToMarkdown(const Schema& schema) {

@@ -9,7 +9,8 @@
 
 namespace millrace::config {
 
-void Problems::Add(const std::string& file, const YAML::Node& at, std::string_view path, std::string what) {
+void Problems::Add(const std::string& file, const YAML::Node& at, std::string_view path,
+                   std::string what) {
   int line = 1, column = 1;
   if (at.IsDefined() && !at.Mark().is_null()) {
     line = at.Mark().line + 1;
@@ -55,16 +56,16 @@ std::optional<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
     const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
     const std::string_view unit = text.substr(0, letters);
     text.remove_prefix(letters);
-    const double scale = unit == "ns"                                             ? 1
+    const double scale = unit == "ns"                                                 ? 1
                          : unit == "us" || unit == "\xc2\xb5s" || unit == "\xce\xbcs" ? 1e3
-                         : unit == "ms"                                           ? 1e6
-                         : unit == "s"                                            ? 1e9
-                         : unit == "m"                                            ? 60e9
-                         : unit == "h"                                            ? 3600e9
-                         : unit == "d"                                            ? 86400e9
-                         : unit == "w"                                            ? 7 * 86400e9
-                         : unit == "y"                                            ? 365 * 86400e9
-                                                                                  : 0;
+                         : unit == "ms"                                               ? 1e6
+                         : unit == "s"                                                ? 1e9
+                         : unit == "m"                                                ? 60e9
+                         : unit == "h"                                                ? 3600e9
+                         : unit == "d"                                                ? 86400e9
+                         : unit == "w"                                                ? 7 * 86400e9
+                         : unit == "y" ? 365 * 86400e9
+                                       : 0;
     if (scale == 0) return std::nullopt;
     total += *number * scale;
   }
@@ -77,17 +78,18 @@ std::optional<std::uint64_t> ParseBytes(std::string_view text) {
   const auto number = ParseNumber<std::uint64_t>(text.substr(0, digits));
   if (!number) return std::nullopt;
   const std::string unit = ToLower(Trim(text.substr(digits)));
-  const std::uint64_t scale = unit.empty() || unit == "b"            ? 1
-                              : unit == "k" || unit == "kib"         ? 1ULL << 10
-                              : unit == "m" || unit == "mib"         ? 1ULL << 20
-                              : unit == "g" || unit == "gib"         ? 1ULL << 30
-                              : unit == "t" || unit == "tib"         ? 1ULL << 40
-                              : unit == "kb"                         ? 1000ULL
-                              : unit == "mb"                         ? 1000'000ULL
-                              : unit == "gb"                         ? 1000'000'000ULL
-                              : unit == "tb"                         ? 1000'000'000'000ULL
-                                                                     : 0;
-  if (scale == 0 || *number > std::numeric_limits<std::uint64_t>::max() / scale) return std::nullopt;
+  const std::uint64_t scale = unit.empty() || unit == "b"    ? 1
+                              : unit == "k" || unit == "kib" ? 1ULL << 10
+                              : unit == "m" || unit == "mib" ? 1ULL << 20
+                              : unit == "g" || unit == "gib" ? 1ULL << 30
+                              : unit == "t" || unit == "tib" ? 1ULL << 40
+                              : unit == "kb"                 ? 1000ULL
+                              : unit == "mb"                 ? 1000'000ULL
+                              : unit == "gb"                 ? 1000'000'000ULL
+                              : unit == "tb"                 ? 1000'000'000'000ULL
+                                                             : 0;
+  if (scale == 0 || *number > std::numeric_limits<std::uint64_t>::max() / scale)
+    return std::nullopt;
   return *number * scale;
 }
 
@@ -107,7 +109,8 @@ std::string Expand(std::string& text) {
       continue;
     }
     const auto end = rest.find('}', at);
-    if (end == std::string_view::npos) return "\"${\" without \"}\" (write \"$${\" for a literal one)";
+    if (end == std::string_view::npos)
+      return "\"${\" without \"}\" (write \"$${\" for a literal one)";
     std::string_view name = rest.substr(at + 2, end - at - 2);
     std::string_view fallback;
     const auto colon = name.find(':');
@@ -123,7 +126,10 @@ std::string Expand(std::string& text) {
       return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
     });
     if (!valid)
-      return fmt::format("\"{}\" is not the name of an environment variable (write \"$${{\" for a literal \"${{\")", name);
+      return fmt::format(
+          "\"{}\" is not the name of an environment variable (write \"$${{\" for a literal "
+          "\"${{\")",
+          name);
     const char* value = std::getenv(std::string(name).c_str());
     out += rest.substr(0, at);
     if (value != nullptr && (*value != '\0' || mode == 0)) {
@@ -133,7 +139,9 @@ std::string Expand(std::string& text) {
     } else if (mode == '?' && !fallback.empty()) {
       return fmt::format("environment variable {}: {}", name, fallback);
     } else {
-      return fmt::format("environment variable {} is not set (write ${{{}:-default}} to give a default)", name, name);
+      return fmt::format(
+          "environment variable {} is not set (write ${{{}:-default}} to give a default)", name,
+          name);
     }
     rest.remove_prefix(end + 1);
   }
@@ -147,7 +155,8 @@ void ExpandTree(YAML::Node node, const std::string& file, Problems& problems, in
   if (node.IsScalar()) {
     if (node.Scalar().find("${") == std::string::npos) return;
     std::string text = node.Scalar();
-    if (std::string why = Expand(text); !why.empty()) return problems.Add(file, node, "", std::move(why));
+    if (std::string why = Expand(text); !why.empty())
+      return problems.Add(file, node, "", std::move(why));
     node = text;
   } else if (node.IsSequence()) {
     for (auto item : node) ExpandTree(item, file, problems, depth + 1);
@@ -224,18 +233,19 @@ Schema& Visitor::AddProperty(const char* name, const char* help) {
   return *schema_->properties.back().second;
 }
 
-Visitor::Rules<std::chrono::milliseconds> Visitor::Seconds(const char* name, std::chrono::milliseconds& value,
+Visitor::Rules<std::chrono::milliseconds> Visitor::Seconds(const char* name,
+                                                           std::chrono::milliseconds& value,
                                                            const char* help) {
   if (describing()) {
     Schema& s = AddProperty(name, help);
     DescribeDefault(s, static_cast<double>(value.count()) / 1000);
     s.minimum = 0;
-    return {*this, name, value, YAML::Node(YAML::NodeType::Undefined), &s};
+    return {*this, name, value, YAML::Node(YAML::NodeType::Undefined), &s, false};
   }
   YAML::Node n = Take(name);
+  const std::size_t before = problems_->size();
   if (n.IsDefined()) {
     double seconds = 0;
-    const std::size_t before = problems_->size();
     LoadScalar(n, Join(name), seconds);
     if (problems_->size() == before) {
       if (seconds < 0 || seconds > 1e9 || seconds != seconds) {
@@ -245,7 +255,7 @@ Visitor::Rules<std::chrono::milliseconds> Visitor::Seconds(const char* name, std
       }
     }
   }
-  return {*this, name, value, n, nullptr};
+  return {*this, name, value, n, nullptr, n.IsDefined() && problems_->size() == before};
 }
 
 void Visitor::Missing(const char* name) {
@@ -267,16 +277,20 @@ void Visitor::ComplainAt(const YAML::Node& at, std::string_view name, std::strin
 void Visitor::CheckRange(const YAML::Node& n, const char* name, double low, double high) {
   std::optional<double> value = ParseNumber<double>(n.Scalar());
   if (!value) {
-    if (const auto bytes = ParseBytes(n.Scalar())) value = static_cast<double>(*bytes);
-    else if (const auto time = ParseDuration(n.Scalar())) value = std::chrono::duration<double>(*time).count();
+    if (const auto bytes = ParseBytes(n.Scalar()))
+      value = static_cast<double>(*bytes);
+    else if (const auto time = ParseDuration(n.Scalar()))
+      value = std::chrono::duration<double>(*time).count();
   }
   if (!value || (*value >= low && *value <= high)) return;
   Fault(n, Join(name),
-        high == std::numeric_limits<double>::infinity() ? fmt::format("must be at least {}", low)
-                                                        : fmt::format("must be from {} to {}", low, high));
+        high == std::numeric_limits<double>::infinity()
+            ? fmt::format("must be at least {}", low)
+            : fmt::format("must be from {} to {}", low, high));
 }
 
-void Visitor::CheckChoice(const YAML::Node& n, const char* name, std::initializer_list<std::string_view> choices) {
+void Visitor::CheckChoice(const YAML::Node& n, const char* name,
+                          std::initializer_list<std::string_view> choices) {
   std::size_t index = 0;
   const std::vector<std::string_view> list(choices);
   if (n.IsScalar()) {
@@ -311,8 +325,8 @@ void Visitor::LoadScalar(const YAML::Node& n, const std::string& path, Bytes& v)
   v.value = *b;
 }
 
-bool Visitor::LoadInteger(const YAML::Node& n, const std::string& path, std::int64_t low, std::uint64_t high,
-                          std::int64_t& negative, std::uint64_t& positive) {
+bool Visitor::LoadInteger(const YAML::Node& n, const std::string& path, std::int64_t low,
+                          std::uint64_t high, std::int64_t& negative, std::uint64_t& positive) {
   if (n.IsScalar()) {
     const std::string& text = n.Scalar();
     if (const auto u = ParseNumber<std::uint64_t>(text); u && *u <= high) {
@@ -324,12 +338,14 @@ bool Visitor::LoadInteger(const YAML::Node& n, const std::string& path, std::int
       return true;
     }
   }
-  Fault(n, path, low == 0 ? fmt::format("must be a whole number from 0 to {}", high) : "must be a whole number");
+  Fault(n, path,
+        low == 0 ? fmt::format("must be a whole number from 0 to {}", high)
+                 : "must be a whole number");
   return false;
 }
 
-bool Visitor::LoadEnum(const YAML::Node& n, const std::string& path, const std::vector<std::string_view>& names,
-                       std::size_t& index) {
+bool Visitor::LoadEnum(const YAML::Node& n, const std::string& path,
+                       const std::vector<std::string_view>& names, std::size_t& index) {
   if (n.IsScalar()) {
     const auto at = std::find(names.begin(), names.end(), n.Scalar());
     if (at != names.end()) {
@@ -338,9 +354,10 @@ bool Visitor::LoadEnum(const YAML::Node& n, const std::string& path, const std::
     }
   }
   const std::string given = n.IsScalar() ? n.Scalar() : std::string();
-  Fault(n, path, fmt::format("must be one of {}{}{}", fmt::join(names, ", "),
-                             given.empty() ? "" : ", not \"" + Printable(given, 60) + "\"",
-                             given.empty() ? "" : DidYouMean(given, names)));
+  Fault(n, path,
+        fmt::format("must be one of {}{}{}", fmt::join(names, ", "),
+                    given.empty() ? "" : ", not \"" + Printable(given, 60) + "\"",
+                    given.empty() ? "" : DidYouMean(given, names)));
   return false;
 }
 

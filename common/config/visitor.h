@@ -70,14 +70,27 @@ struct Bytes {
 
 /// What a struct's Visit() lists, for the schema and the reference page.
 struct Schema {
-  enum class Kind { kBool, kInteger, kNumber, kString, kSecret, kDuration, kBytes, kArray, kMap, kObject, kAny };
+  enum class Kind {
+    kBool,
+    kInteger,
+    kNumber,
+    kString,
+    kSecret,
+    kDuration,
+    kBytes,
+    kArray,
+    kMap,
+    kObject,
+    kAny
+  };
   Kind kind = Kind::kObject;
   std::string help;
   std::string default_text;  ///< As JSON; "" = none.
   bool required = false;
   std::optional<double> minimum, maximum;
   std::vector<std::string> choices;
-  std::vector<std::pair<std::string, std::unique_ptr<Schema>>> properties;  ///< In the order listed.
+  std::vector<std::pair<std::string, std::unique_ptr<Schema>>>
+      properties;                 ///< In the order listed.
   std::unique_ptr<Schema> items;  ///< Of an array or a map.
 };
 /// JSON Schema 2020-12 of one node.
@@ -87,14 +100,16 @@ struct Schema {
 
 /// Parses YAML and puts ${VAR}, ${VAR:-default} and ${VAR:?message} into scalars (after parsing, so
 /// that a variable can never add structure); "$${" is a literal "${". Faults go to `problems`.
-[[nodiscard]] YAML::Node Parse(const std::string& text, const std::string& file, Problems& problems);
+[[nodiscard]] YAML::Node Parse(const std::string& text, const std::string& file,
+                               Problems& problems);
 
 class Visitor;
 template <class T>
 concept Visitable = requires(Visitor& v, T& t) { Visit(v, t); };
 
 /// Gives the names of an enum in a configuration:
-///   template <> struct EnumNames<Mode> { static constexpr std::pair<Mode, std::string_view> kList[] = {...}; };
+///   template <> struct EnumNames<Mode> { static constexpr std::pair<Mode, std::string_view>
+///   kList[] = {...}; };
 template <class E>
 struct EnumNames;
 
@@ -121,35 +136,47 @@ class Visitor {
   template <class T>
   class Rules {
    public:
-    Rules(Visitor& visitor, const char* name, T& value, YAML::Node node, Schema* schema)
-        : visitor_(visitor), name_(name), value_(value), node_(std::move(node)), schema_(schema) {}
+    Rules(Visitor& visitor, const char* name, T& value, YAML::Node node, Schema* schema,
+          bool loaded)
+        : visitor_(visitor),
+          name_(name),
+          value_(value),
+          node_(std::move(node)),
+          schema_(schema),
+          loaded_(loaded) {}
     Rules& Required() {
-      if (schema_ != nullptr) schema_->required = true;
-      else if (!node_.IsDefined()) visitor_.Missing(name_);
+      if (schema_ != nullptr)
+        schema_->required = true;
+      else if (!node_.IsDefined())
+        visitor_.Missing(name_);
       return *this;
     }
     Rules& Range(double low, double high = std::numeric_limits<double>::infinity()) {
       if (schema_ != nullptr) {
         schema_->minimum = low;
         if (high < std::numeric_limits<double>::infinity()) schema_->maximum = high;
-      } else if (node_.IsDefined() && node_.IsScalar()) {
+      } else if (loaded_ && node_.IsScalar()) {
         visitor_.CheckRange(node_, name_, low, high);
       }
       return *this;
     }
     Rules& OneOf(std::initializer_list<std::string_view> choices) {
-      if (schema_ != nullptr) schema_->choices.assign(choices.begin(), choices.end());
-      else if (node_.IsDefined()) visitor_.CheckChoice(node_, name_, choices);
+      if (schema_ != nullptr)
+        schema_->choices.assign(choices.begin(), choices.end());
+      else if (loaded_)
+        visitor_.CheckChoice(node_, name_, choices);
       return *this;
     }
     Rules& NotEmpty() {
-      return Check([](const T& v) { return v.empty() ? std::string("must not be empty") : std::string(); });
+      return Check(
+          [](const T& v) { return v.empty() ? std::string("must not be empty") : std::string(); });
     }
     /// `check` returns a complaint, or an empty string.
     template <class F>
     Rules& Check(F check) {
-      if (schema_ == nullptr && node_.IsDefined()) {
-        if (std::string why = check(value_); !why.empty()) visitor_.ComplainAt(node_, name_, std::move(why));
+      if (schema_ == nullptr && loaded_) {
+        if (std::string why = check(value_); !why.empty())
+          visitor_.ComplainAt(node_, name_, std::move(why));
       }
       return *this;
     }
@@ -160,6 +187,7 @@ class Visitor {
     T& value_;
     YAML::Node node_;
     Schema* schema_;
+    bool loaded_;  ///< The key stands in the file and has the right type.
   };
 
   /// One key. T: bool, integers, double, std::string, Secret, Duration, Bytes, an enum with
@@ -170,11 +198,12 @@ class Visitor {
     if (describing()) {
       Schema& s = AddProperty(name, help);
       Describe(s, value);
-      return {*this, name, value, YAML::Node(YAML::NodeType::Undefined), &s};
+      return {*this, name, value, YAML::Node(YAML::NodeType::Undefined), &s, false};
     }
     YAML::Node n = Take(name);
+    const std::size_t faults = problems_->size();
     if (n.IsDefined()) Load(n, Join(name), value);
-    return {*this, name, value, n, nullptr};
+    return {*this, name, value, n, nullptr, n.IsDefined() && problems_->size() == faults};
   }
   /// A number of seconds, fractions allowed, for keys that end in _secs.
   Rules<std::chrono::milliseconds> Seconds(const char* name, std::chrono::milliseconds& value,
@@ -198,7 +227,8 @@ class Visitor {
   Schema& AddProperty(const char* name, const char* help);
   void Missing(const char* name);
   void CheckRange(const YAML::Node& n, const char* name, double low, double high);
-  void CheckChoice(const YAML::Node& n, const char* name, std::initializer_list<std::string_view> choices);
+  void CheckChoice(const YAML::Node& n, const char* name,
+                   std::initializer_list<std::string_view> choices);
   void Fault(const YAML::Node& at, const std::string& path, std::string what) {
     problems_->Add(file_, at, path, std::move(what));
   }
@@ -208,10 +238,10 @@ class Visitor {
   void LoadScalar(const YAML::Node& n, const std::string& path, std::string& v);
   void LoadScalar(const YAML::Node& n, const std::string& path, Duration& v);
   void LoadScalar(const YAML::Node& n, const std::string& path, Bytes& v);
-  bool LoadInteger(const YAML::Node& n, const std::string& path, std::int64_t low, std::uint64_t high,
-                   std::int64_t& negative, std::uint64_t& positive);
-  bool LoadEnum(const YAML::Node& n, const std::string& path, const std::vector<std::string_view>& names,
-                std::size_t& index);
+  bool LoadInteger(const YAML::Node& n, const std::string& path, std::int64_t low,
+                   std::uint64_t high, std::int64_t& negative, std::uint64_t& positive);
+  bool LoadEnum(const YAML::Node& n, const std::string& path,
+                const std::vector<std::string_view>& names, std::size_t& index);
 
   template <class T>
   struct IsVector : std::false_type {};
@@ -245,7 +275,8 @@ class Visitor {
       v.clear();
       if (n.IsNull()) return;
       if (!n.IsMap()) return Fault(n, path, "must be a mapping");
-      for (const auto& item : n) Load(item.second, path + "." + item.first.Scalar(), v[item.first.Scalar()]);
+      for (const auto& item : n)
+        Load(item.second, path + "." + item.first.Scalar(), v[item.first.Scalar()]);
     } else if constexpr (Visitable<T>) {
       if (!n.IsMap() && !n.IsNull()) return Fault(n, path, "must be a mapping");
       Visitor inner(n, file_, path, *problems_);
@@ -260,7 +291,8 @@ class Visitor {
     } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
       std::int64_t negative = 0;
       std::uint64_t positive = 0;
-      if (LoadInteger(n, path, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(), negative, positive))
+      if (LoadInteger(n, path, std::numeric_limits<T>::min(), std::numeric_limits<T>::max(),
+                      negative, positive))
         v = negative < 0 ? static_cast<T>(negative) : static_cast<T>(positive);
     } else {
       LoadScalar(n, path, v);

@@ -38,11 +38,21 @@ void AppendQuoted(std::string& out, std::string_view text) {
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (u < 0x20 || u == 0x7f) {
           out += "\\u00";
@@ -130,8 +140,8 @@ void Configure(Level level, Format format) {
 Result<Level> ParseLevel(std::string_view text) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i)
     if (kLevelNames[i] == text) return static_cast<Level>(i);
-  return Fail(ErrorCode::kInvalidArgument, "log level must be debug, info, warn or error, not \"" +
-                                               std::string(text) + "\"");
+  return Fail(ErrorCode::kInvalidArgument,
+              "log level must be debug, info, warn or error, not \"" + std::string(text) + "\"");
 }
 
 Result<Format> ParseFormat(std::string_view text) {

@@ -1,9 +1,9 @@
 #pragma once
 // Log lines of every binary: logfmt or JSON on standard error, one write a line.
 //   log::Info("Configuration loaded", {{"file", path}, {"components", n}});
-// A message is a capitalised sentence without variables; what varies stands in the fields. Levels by
-// consequence: error = an operator must act; warn = worth a look, nothing lost; info = life cycle;
-// debug = why. Nothing per event above debug.
+// A message is a capitalised sentence without variables; what varies stands in the fields. Levels
+// by consequence: error = an operator must act; warn = worth a look, nothing lost; info = life
+// cycle; debug = why. Nothing per event above debug.
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -67,8 +67,8 @@ inline void Error(std::string_view message, Fields fields = {},
   Write(Level::kError, message, fields, where);
 }
 
-/// At most one line per period from one call site: `static log::Limit limit; if (limit.Pass()) ...`.
-/// Thread safe.
+/// At most one line per period from one call site: `static log::Limit limit; if (limit.Pass())
+/// ...`. Thread safe.
 class Limit {
  public:
   explicit Limit(std::chrono::seconds period = std::chrono::seconds(10)) : period_(period) {}

