@@ -1,0 +1,64 @@
+#include "exporters/node/filter.h"
+
+#include <re2/re2.h>
+
+namespace millrace::node {
+namespace {
+
+// Names of devices that came and went (veth...) must not pile up.
+constexpr std::size_t kMaxKnown = 4096;
+constexpr std::int64_t kMaxMemory = std::int64_t{1} << 20;
+
+}  // namespace
+
+struct Pattern::Impl {
+  Impl(std::string_view expression, const re2::RE2::Options& options)
+      : re(re2::StringPiece(expression.data(), expression.size()), options) {}
+  re2::RE2 re;
+};
+
+Pattern::Pattern(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Pattern::Pattern(Pattern&&) noexcept = default;
+Pattern& Pattern::operator=(Pattern&&) noexcept = default;
+Pattern::~Pattern() = default;
+
+Result<Pattern> Pattern::Make(std::string_view expression) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(kMaxMemory);
+  auto impl = std::make_unique<Impl>(expression, options);
+  if (!impl->re.ok())
+    return Fail(ErrorCode::kInvalidArgument,
+                "regular expression \"" + std::string(expression) + "\": " + impl->re.error());
+  return Pattern(std::move(impl));
+}
+
+bool Pattern::Matches(std::string_view text) const {
+  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), impl_->re);
+}
+
+Result<NameFilter> NameFilter::Make(const std::string& exclude, const std::string& include) {
+  NameFilter f;
+  if (!exclude.empty()) {
+    MILLRACE_ASSIGN(Pattern p, Pattern::Make(exclude));
+    f.exclude_ = std::make_unique<Pattern>(std::move(p));
+  }
+  if (!include.empty()) {
+    MILLRACE_ASSIGN(Pattern p, Pattern::Make(include));
+    f.include_ = std::make_unique<Pattern>(std::move(p));
+  }
+  return f;
+}
+
+bool NameFilter::Ignored(std::string_view name) {
+  if (!exclude_ && !include_) return false;
+  const auto found = known_.find(name);
+  if (found != known_.end()) return found->second;
+  if (known_.size() >= kMaxKnown) known_.clear();
+  const bool ignored =
+      (exclude_ && exclude_->Matches(name)) || (include_ && !include_->Matches(name));
+  known_.emplace(name, ignored);
+  return ignored;
+}
+
+}  // namespace millrace::node
