@@ -1,0 +1,1 @@
+millrace_test_dir(NAME unit_agent_checkpoints DIR unit/agent_checkpoints DEPS millrace::agent_checkpoints)
