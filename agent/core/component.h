@@ -63,7 +63,9 @@ class Transform {
   /// to all lanes (a rate limit) is shared inside and thread safe.
   [[nodiscard]] virtual std::unique_ptr<Transform> Clone() const = 0;
   /// For a transform that keeps events back (multiline, reduce): called about every 100 ms and once
-  /// with `final` at the end; returns batches that are due, with the tokens of what they hold.
+  /// with `final` at the end; returns batches that are due. What is kept back needs a holder of its
+  /// own: token->AddHolder() when the event is taken out of its batch, the token into `acks` of the
+  /// batch that Flush() or Apply() gives out later; routing that batch settles it.
   [[nodiscard]] virtual bool holds_events() const { return false; }
   virtual std::vector<std::unique_ptr<EventBatch>> Flush(bool final) {
     (void) final;

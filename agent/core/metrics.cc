@@ -1,5 +1,6 @@
 #include "agent/core/metrics.h"
 
+#include <list>
 #include <map>
 #include <mutex>
 
@@ -16,7 +17,8 @@ using LabelList = std::vector<std::pair<std::string, std::string>>;
 struct MetricsRegistry::Impl {
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
   std::mutex mu;
-  std::vector<std::function<void()>> refresh;
+  std::list<std::function<void()>> refresh;
+  void Refresh();
 
   static prometheus::Labels ToMap(const LabelList& labels) {
     return {labels.begin(), labels.end()};
@@ -38,7 +40,7 @@ void Histogram::Observe(double v) const {
   if (impl_ != nullptr) impl_->Observe(v);
 }
 
-MetricsRegistry::MetricsRegistry() : impl_(std::make_unique<Impl>()) {}
+MetricsRegistry::MetricsRegistry() : impl_(std::make_shared<Impl>()) {}
 MetricsRegistry::~MetricsRegistry() = default;
 
 Counter MetricsRegistry::GetCounter(std::string_view name, std::string_view help,
@@ -75,20 +77,27 @@ void MetricsRegistry::RemoveGauge(std::string_view name, const LabelList& labels
   family.Remove(&family.Add(Impl::ToMap(labels)));
 }
 
-void MetricsRegistry::OnScrape(std::function<void()> refresh) {
+std::shared_ptr<void> MetricsRegistry::OnScrape(std::function<void()> refresh) {
   const std::lock_guard lock(impl_->mu);
-  impl_->refresh.push_back(std::move(refresh));
+  const auto at = impl_->refresh.insert(impl_->refresh.end(), std::move(refresh));
+  return {nullptr, [impl = impl_, at](void*) {
+            const std::lock_guard gone(impl->mu);
+            impl->refresh.erase(at);
+          }};
+}
+
+void MetricsRegistry::Impl::Refresh() {
+  const std::lock_guard lock(mu);
+  for (const auto& f : refresh) f();
 }
 
 std::string MetricsRegistry::Expose() {
-  {
-    const std::lock_guard lock(impl_->mu);
-    for (const auto& f : impl_->refresh) f();
-  }
+  impl_->Refresh();
   return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
 }
 
 std::vector<MetricsRegistry::Sample> MetricsRegistry::Samples() {
+  impl_->Refresh();
   std::vector<Sample> out;
   for (const auto& family : impl_->registry.Collect()) {
     for (const auto& metric : family.metric) {

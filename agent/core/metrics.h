@@ -69,8 +69,9 @@ class MetricsRegistry {
                          const std::vector<std::pair<std::string, std::string>>& labels);
   void RemoveGauge(std::string_view name,
                    const std::vector<std::pair<std::string, std::string>>& labels);
-  /// `refresh` runs before each exposition: for gauges that are read, not pushed.
-  void OnScrape(std::function<void()> refresh);
+  /// `refresh` runs before each exposition, for gauges that are read, not pushed, as long as the
+  /// handle that comes back lives.
+  [[nodiscard]] std::shared_ptr<void> OnScrape(std::function<void()> refresh);
   /// Prometheus text format 0.0.4.
   [[nodiscard]] std::string Expose();
   /// name{labels} -> value, for the terminal summary and tests.
@@ -83,7 +84,7 @@ class MetricsRegistry {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 /// Metrics of one component: every series carries component_id, component_kind and component_type.

@@ -3,10 +3,15 @@
 
 #include <array>
 
+#include "agent/sources/generator/generator.h"
+#include "agent/sources/internal_metrics/internal_metrics.h"
+
 namespace millrace::agent {
 namespace {
 // clang-format off
-constexpr std::array<Entry<Source>, 0> kSources = {
+constexpr std::array kSources = {
+    Component<Source, GeneratorConfig, &MakeGenerator>("generator", "Realistic log lines out of nothing, for demonstrations, tests and benchmarks."),
+    Component<Source, InternalMetricsConfig, &MakeInternalMetrics>("internal_metrics", "The agent's own metrics as events."),
 };
 // clang-format on
 }  // namespace

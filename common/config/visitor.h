@@ -2,6 +2,8 @@
 // Typed configuration. A struct lists its keys once, in a function `Visit(Visitor&, Struct&)`; the
 // loader, the errors with file:line:column, the JSON Schema and the reference page all come from
 // that one list.
+// Visit() is found by argument-dependent lookup: it stands in the namespace of its struct, not in an
+// anonymous one inside it.
 //
 //   struct BatchConfig { std::uint64_t max_events = 2000; std::string codec = "json"; };
 //   void Visit(config::Visitor& v, BatchConfig& c) {
