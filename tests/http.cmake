@@ -1,0 +1,1 @@
+millrace_test_dir(NAME unit_http DIR unit/http DEPS millrace::http OpenSSL::SSL)
