@@ -3,10 +3,13 @@
 
 #include <array>
 
+#include "agent/sinks/summary/summary.h"
+
 namespace millrace::agent {
 namespace {
 // clang-format off
-constexpr std::array<Entry<Sink>, 0> kSinks = {
+constexpr std::array kSinks = {
+    Component<Sink, SummaryConfig, &MakeSummary>("summary", "A live picture of the agent in the terminal."),
 };
 // clang-format on
 }  // namespace

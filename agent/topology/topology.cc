@@ -72,6 +72,11 @@ struct Topology::SourceRun final : Output {
   std::jthread thread;
 };
 
+Topology::Topology(AgentConfig config, Graph graph)
+    : config_(std::move(config)),
+      graph_(std::move(graph)),
+      budget_(config_.global.memory_max_bytes.value) {}
+
 Result<std::unique_ptr<Topology>> Topology::Make(AgentConfig config, Graph graph,
                                                  MetricsRegistry& registry) {
   auto t = std::unique_ptr<Topology>(new Topology(std::move(config), std::move(graph)));
@@ -149,6 +154,7 @@ void Topology::Fail(const std::string& id, const Error& error) {
     if (failure_.empty()) failure_ = id + ": " + error.message;
   }
   failed_ = true;
+  on_event_();
 }
 
 std::string Topology::Failure() const {
@@ -162,7 +168,8 @@ Sink* Topology::FindSink(std::string_view id) {
   return nullptr;
 }
 
-void Topology::Start() {
+void Topology::Start(std::function<void()> on_event) {
+  on_event_ = std::move(on_event);
   for (const auto& run : sinks_) {
     run->thread = std::jthread([this, s = run.get()](const std::stop_token& stop) {
       NameThread(s->id);
@@ -197,6 +204,7 @@ void Topology::Start() {
       if (!status && status.error().code != ErrorCode::kCancelled)
         Fail("sources." + s->id, status.error());
       --sources_running_;
+      on_event_();
     });
   }
   if (!ticks) return;

@@ -1,6 +1,7 @@
 #pragma once
 // A running configuration: objects, threads and queues, and the order in which they start and stop.
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -19,7 +20,8 @@ class Topology {
                                                               MetricsRegistry& metrics);
   ~Topology();
 
-  void Start();
+  /// `on_event` is called, from any thread, when SourcesEnded() or Failed() has become true.
+  void Start(std::function<void()> on_event = [] {});
   /// Every source's input has ended (stdin, a generator with a count).
   [[nodiscard]] bool SourcesEnded() const { return sources_running_.load() == 0; }
   /// A component gave up; `Failure()` says why. The process should stop.
@@ -39,10 +41,7 @@ class Topology {
   struct SourceRun;
   struct SinkRun;
   struct LaneRun;
-  explicit Topology(AgentConfig config, Graph graph)
-      : config_(std::move(config)),
-        graph_(std::move(graph)),
-        budget_(config_.global.memory_max_bytes.value) {}
+  Topology(AgentConfig config, Graph graph);
   void Fail(const std::string& id, const Error& error);
 
   AgentConfig config_;
@@ -57,6 +56,7 @@ class Topology {
   std::jthread ticker_;
   std::atomic<int> sources_running_{0};
   std::atomic<bool> failed_{false};
+  std::function<void()> on_event_;
   mutable std::mutex failure_mu_;
   std::string failure_;
 };
