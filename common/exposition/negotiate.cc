@@ -61,7 +61,8 @@ std::optional<Negotiated> Ours(const Offer& o) {
              (o.version.empty() || o.version == "1.0.0" || o.version == "0.0.1")) {
     n.format = Format::kOpenMetrics;
     n.open_metrics_1 = o.version == "1.0.0";
-  } else if (o.name != "text/plain" || !(o.version.empty() || o.version == "0.0.4")) {
+  } else if (o.name != "text/plain" ||
+             !(o.version.empty() || o.version == "0.0.4" || o.version == "1.0.0")) {
     return std::nullopt;
   }
   for (std::size_t i = 0; i < kEscapings.size(); ++i)
@@ -112,7 +113,7 @@ Encoding NegotiateEncoding(std::string_view accept_encoding) {
     if (o.name == "gzip") gzip = o.q;
     if (o.name == "zstd") zstd = o.q;
   });
-  if (zstd > 0 && zstd >= gzip) return Encoding::kZstd;
+  if (zstd > gzip) return Encoding::kZstd;
   return gzip > 0 ? Encoding::kGzip : Encoding::kIdentity;
 }
 

@@ -20,7 +20,8 @@ struct Negotiated {
 /// The acceptable format with the highest q; text 0.0.4 when none is ours.
 [[nodiscard]] Negotiated NegotiateFormat(std::string_view accept);
 [[nodiscard]] std::string_view ContentType(const Negotiated& n);
-/// The highest q of zstd, gzip and identity; on equal q in this order.
+/// The highest q of gzip, zstd and identity; on equal q in this order (the original knows gzip
+/// only).
 [[nodiscard]] Encoding NegotiateEncoding(std::string_view accept_encoding);
 /// For the Content-Encoding header; "" for identity.
 [[nodiscard]] std::string_view EncodingName(Encoding e);

@@ -170,11 +170,12 @@ Status FlagSet::Parse(std::span<const std::string> args) {
     if (flag.set && flag.kind != Kind::kList)
       return Fail(ErrorCode::kInvalidArgument, "flag '" + flag.name + "' cannot be repeated");
     if (flag.kind == Kind::kSwitch) {
-      if (negative && eq != std::string_view::npos) return Unknown(arg);
-      const std::string_view value = eq != std::string_view::npos ? arg.substr(eq + 1)
-                                     : negative                   ? "false"
-                                                                  : "true";
-      MILLRACE_TRY(Assign(flag, value));
+      // kingpin, the original's parser, knows only --x and --no-x.
+      if (eq != std::string_view::npos)
+        return Fail(ErrorCode::kInvalidArgument, "unexpected " + std::string(arg.substr(eq + 1)) +
+                                                     " (write --" + flag.name + " or --no-" +
+                                                     flag.name + ")");
+      MILLRACE_TRY(Assign(flag, negative ? "false" : "true"));
     } else if (eq != std::string_view::npos) {
       MILLRACE_TRY(Assign(flag, arg.substr(eq + 1)));
     } else if (i + 1 < args.size()) {

@@ -139,6 +139,8 @@ ParseOutcome ParseHead(std::string_view buffer, const ParseLimits& limits, std::
   while (skipped < 4 && skipped < buffer.size() &&
          (buffer[skipped] == '\r' || buffer[skipped] == '\n'))
     ++skipped;
+  // A TLS hello, say: no line end may ever come.
+  if (skipped < buffer.size() && !kToken[static_cast<unsigned char>(buffer[skipped])]) return Bad();
   const std::size_t end = FindHeadEnd(buffer, std::max(scanned, skipped));
   if (end == std::string_view::npos || end > limits.head_bytes) {
     if (end != std::string_view::npos || buffer.size() > limits.head_bytes)

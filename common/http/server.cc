@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <thread>
@@ -311,6 +312,8 @@ void Server::Impl::Wake() {
 }
 
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, Routes routes) {
+  // OpenSSL writes without MSG_NOSIGNAL; a client that goes away must not end the process.
+  std::signal(SIGPIPE, SIG_IGN);
   auto impl = std::make_unique<Impl>(std::move(options), std::move(routes));
   MILLRACE_TRY(impl->Open());
   impl->Run();

@@ -187,7 +187,7 @@ int VerifyClient(X509_STORE_CTX* store, void* argument) {
   if (policy.verify_chain && X509_verify_cert(store) != 1) return 0;
   X509* leaf = X509_STORE_CTX_get0_cert(store);
   if (policy.allowed_sans && (leaf == nullptr || !HasAllowedSan(leaf, *policy.allowed_sans))) {
-    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
     return 0;
   }
   return 1;

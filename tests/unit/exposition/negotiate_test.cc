@@ -34,7 +34,8 @@ TEST_CASE("format by Accept") {
 TEST_CASE("encoding by Accept-Encoding") {
   CHECK(NegotiateEncoding("") == Encoding::kIdentity);
   CHECK(NegotiateEncoding("gzip") == Encoding::kGzip);
-  CHECK(NegotiateEncoding("gzip, zstd") == Encoding::kZstd);
+  CHECK(NegotiateEncoding("gzip, zstd") == Encoding::kGzip);
+  CHECK(NegotiateEncoding("gzip;q=0.5, zstd") == Encoding::kZstd);
   CHECK(NegotiateEncoding("zstd;q=0.5, gzip;q=0.9") == Encoding::kGzip);
   CHECK(NegotiateEncoding("gzip;q=0, br") == Encoding::kIdentity);
 }

@@ -69,6 +69,7 @@ TEST_CASE("Malformed heads are refused with the right status") {
   };
   const Case cases[] = {
       {"garbage\r\n\r\n", 400},
+      {"\x16\x03\x01", 400},                                     // TLS
       {"GET / HTTP/1.1\r\n\r\n", 400},                           // no Host
       {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},     // two
       {"GET / HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", 400},  // no colon
