@@ -50,7 +50,7 @@ class Buffer {
 
   void Append(std::string_view s) {
     char* p = Reserve(s.size() + 1);
-    std::memcpy(p, s.data(), s.size());
+    if (!s.empty()) std::memcpy(p, s.data(), s.size());  // an empty view may be null
     size_ += s.size();
   }
   void Append(char c) {

@@ -39,7 +39,10 @@ endif()
 
 # Unused functions and data are dropped from the binaries.
 add_compile_options(-ffunction-sections -fdata-sections)
-add_link_options(-Wl,--gc-sections -Wl,--as-needed)
+add_link_options(-Wl,--gc-sections)
+if(NOT MILLRACE_SANITIZE) # a sanitizer's interceptor makes its library look unneeded, such as libcrypt
+  add_link_options(-Wl,--as-needed)
+endif()
 
 # millrace_library(NAME x [DIRS dir...] [DEPS ...] [PRIVATE_DEPS ...])
 # Every *.cc of the folder (or of DIRS) but main.cc goes into static library millrace::x. A new

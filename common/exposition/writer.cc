@@ -24,7 +24,7 @@ constexpr std::array<unsigned char, 256> kByteClass = [] {
 }();
 
 char* Put(char* out, std::string_view s) {
-  std::memcpy(out, s.data(), s.size());
+  if (!s.empty()) std::memcpy(out, s.data(), s.size());  // an empty view may be null
   return out + s.size();
 }
 

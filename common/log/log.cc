@@ -153,8 +153,7 @@ Result<Format> ParseFormat(std::string_view text) {
 
 bool Enabled(Level level) { return level >= Global().level; }
 
-void Write(Level level, std::string_view message, Fields fields,
-           const std::source_location& where) {
+void Write(Level level, std::string_view message, Fields fields, Where where) {
   if (!Enabled(level)) return;
   const Format format = Global().format;
   const std::string_view level_name = kLevelNames[static_cast<std::size_t>(level)];
@@ -163,7 +162,7 @@ void Write(Level level, std::string_view message, Fields fields,
   if (format == Format::kJson) line += '"';
   AppendField(line, format, "level", level_name, false);
   AppendField(line, format, "source",
-              std::string(BaseName(where.file_name())) + ":" + std::to_string(where.line()), false);
+              std::string(BaseName(where.file)) + ":" + std::to_string(where.line), false);
   AppendField(line, format, "msg", message, false);
   for (const Field& f : fields) AppendField(line, format, f.key, f.text, f.bare);
   if (format == Format::kJson) line += '}';

@@ -8,7 +8,6 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -39,6 +38,15 @@ class Field {
 };
 using Fields = std::initializer_list<Field>;
 
+/// The line of source that logs. std::source_location, which clang 14 has not with libstdc++ 12.
+struct Where {
+  const char* file;
+  int line;
+  static constexpr Where Here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
 /// Process wide; called once by main, before threads start.
 void Configure(Level level, Format format);
 /// "debug", "info", "warn", "error" / "logfmt", "json".
@@ -47,23 +55,18 @@ void Configure(Level level, Format format);
 [[nodiscard]] bool Enabled(Level level);
 
 /// Thread safe.
-void Write(Level level, std::string_view message, Fields fields,
-           const std::source_location& where = std::source_location::current());
+void Write(Level level, std::string_view message, Fields fields, Where where = Where::Here());
 
-inline void Debug(std::string_view message, Fields fields = {},
-                  const std::source_location& where = std::source_location::current()) {
+inline void Debug(std::string_view message, Fields fields = {}, Where where = Where::Here()) {
   if (Enabled(Level::kDebug)) Write(Level::kDebug, message, fields, where);
 }
-inline void Info(std::string_view message, Fields fields = {},
-                 const std::source_location& where = std::source_location::current()) {
+inline void Info(std::string_view message, Fields fields = {}, Where where = Where::Here()) {
   Write(Level::kInfo, message, fields, where);
 }
-inline void Warn(std::string_view message, Fields fields = {},
-                 const std::source_location& where = std::source_location::current()) {
+inline void Warn(std::string_view message, Fields fields = {}, Where where = Where::Here()) {
   Write(Level::kWarn, message, fields, where);
 }
-inline void Error(std::string_view message, Fields fields = {},
-                  const std::source_location& where = std::source_location::current()) {
+inline void Error(std::string_view message, Fields fields = {}, Where where = Where::Here()) {
   Write(Level::kError, message, fields, where);
 }
 
