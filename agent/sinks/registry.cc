@@ -3,6 +3,9 @@
 
 #include <array>
 
+#include "agent/sinks/blackhole/blackhole.h"
+#include "agent/sinks/console/console.h"
+#include "agent/sinks/file/file_sink.h"
 #include "agent/sinks/summary/summary.h"
 
 namespace millrace::agent {
@@ -10,6 +13,9 @@ namespace {
 // clang-format off
 constexpr std::array kSinks = {
     Component<Sink, SummaryConfig, &MakeSummary>("summary", "A live picture of the agent in the terminal."),
+    Component<Sink, BlackholeConfig, &MakeBlackhole>("blackhole", "Takes everything and writes nothing."),
+    Component<Sink, ConsoleConfig, &MakeConsole>("console", "Writes events to standard output or standard error."),
+    Component<Sink, FileSinkConfig, &MakeFileSink>("file", "Writes events to files, by field and time, compressed and rotated."),
 };
 // clang-format on
 }  // namespace
