@@ -27,6 +27,13 @@ enum class MetricType : unsigned char {
   kHistogram = 4
 };
 
+/// Name, type and help of a family, for tables of constants.
+struct Metric {
+  std::string_view name;
+  MetricType type;
+  std::string_view help;
+};
+
 struct Label {
   std::string_view name, value;
 };
@@ -46,6 +53,7 @@ class MetricWriter {
   /// used before, by this collector or another one: the samples are joined, the first HELP and
   /// TYPE count. A family without samples does not appear.
   void Family(std::string_view name, MetricType type, std::string_view help);
+  void Family(const Metric& metric) { Family(metric.name, metric.type, metric.help); }
 
   /// Label values are escaped here and nowhere else; bytes that are not UTF-8 become U+FFFD.
   void Sample(double value) { Sample(std::span<const Label>(), value); }

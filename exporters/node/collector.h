@@ -12,9 +12,13 @@
 namespace millrace::node {
 
 using exposition::Label;
+using exposition::Metric;
 using exposition::MetricType;
 using exposition::MetricWriter;
 using exposition::Point;
+inline constexpr MetricType kCounter = MetricType::kCounter;
+inline constexpr MetricType kGauge = MetricType::kGauge;
+inline constexpr MetricType kUntyped = MetricType::kUntyped;
 
 /// One subject of metrics (loadavg, diskstats ...). Made once, used for every scrape, never by two
 /// threads at once: it may keep buffers, descriptors and what it learnt.

@@ -6,8 +6,22 @@
 // An explicit table: a linker drops self-registering objects of static libraries. One line a
 // collector, in order of names; collectors/<name>.cc defines k<Name>Collector.
 #define MILLRACE_COLLECTORS(X) \
+  X(Cgroups)                   \
+  X(Dmmultipath)               \
+  X(Drbd)                      \
+  X(Fibrechannel)              \
+  X(KernelHung)                \
+  X(Ksmd)                      \
+  X(Lnstat)                    \
   X(Loadavg)                   \
-  X(Uname)
+  X(Processes)                 \
+  X(Slabinfo)                  \
+  X(Swap)                      \
+  X(Sysctl)                    \
+  X(Tapestats)                 \
+  X(Uname)                     \
+  X(Watchdog)                  \
+  X(Xfrm)
 
 namespace millrace::node {
 

@@ -1,10 +1,14 @@
 #pragma once
 // Walking over the text of /proc files without copies.
 #include <algorithm>
+#include <charconv>
+#include <concepts>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
+#include "common/base/result.h"
 #include "common/base/strings.h"
 
 namespace millrace::node {
@@ -58,5 +62,26 @@ struct Words {
   std::string_view words[N];
   std::size_t count = 0;
 };
+
+/// A whole number as text, for label values: NumberText(7).view().
+class NumberText {
+ public:
+  template <std::integral T>
+  explicit NumberText(T value)
+      : size_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, value).ptr -
+                                       text_)) {}
+  [[nodiscard]] std::string_view view() const { return {text_, size_}; }
+
+ private:
+  char text_[24];
+  std::size_t size_;
+};
+
+/// "path: bad <what> <text>" for content that does not follow its format.
+[[nodiscard]] inline tl::unexpected<Error> BadContent(std::string_view path, std::string_view what,
+                                                      std::string_view text) {
+  return Fail(ErrorCode::kParse, std::string(path) + ": bad " + std::string(what) + " \"" +
+                                     Printable(text, 60) + "\"");
+}
 
 }  // namespace millrace::node
