@@ -1,7 +1,9 @@
 #include "common/exposition/writer.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -131,10 +133,23 @@ char* MetricWriter::TextLabels(char* out, std::span<const Label> labels) const {
   return out;
 }
 
+char* MetricWriter::TextExemplar(char* out, const BucketExemplar& e) const {
+  out = Put(out, " # {");
+  out = TextLabels(out, {&e.label, 1});
+  out[-1] = '}';
+  *out++ = ' ';
+  out = WriteNumber(out, e.value);
+  *out++ = ' ';
+  // Not WriteNumber: its shortest form of a date is 1.7e+09.
+  return std::to_chars(out, out + 24, e.unix_seconds, std::chars_format::fixed, 3).ptr;
+}
+
 void MetricWriter::TextLine(std::string_view suffix, std::span<const Label> labels,
-                            const Label* last, double value) {
+                            const Label* last, double value, const BucketExemplar* exemplar) {
+  if (exemplar != nullptr && exemplar->label.value.empty()) exemplar = nullptr;
   std::size_t need = current_.size() + suffix.size() + LabelRoom(labels) + kMaxNumber + 8;
   if (last != nullptr) need += LabelRoom({last, 1});
+  if (exemplar != nullptr) need += LabelRoom({&exemplar->label, 1}) + kMaxNumber + 40;
   char* out = Room(need);
   out = Put(out, current_);
   out = Put(out, suffix);
@@ -146,6 +161,7 @@ void MetricWriter::TextLine(std::string_view suffix, std::span<const Label> labe
   }
   *out++ = ' ';
   out = WriteNumber(out, value);
+  if (exemplar != nullptr) out = TextExemplar(out, *exemplar);
   *out++ = '\n';
   Commit(out);
 }
@@ -159,13 +175,16 @@ void MetricWriter::Sample(std::span<const Label> labels, double value) {
 }
 
 void MetricWriter::Histogram(std::span<const Label> labels, std::span<const Point> buckets,
-                             double sum, double count) {
-  if (format_ == Format::kProtobuf) return ProtoPoints(labels, buckets, sum, count);
+                             double sum, double count, const HistogramExtras& extras) {
+  if (format_ == Format::kProtobuf) return ProtoPoints(labels, buckets, sum, count, extras);
   std::array<char, kMaxNumber> number{};
+  const bool exemplars =
+      format_ == Format::kOpenMetrics && extras.exemplars.size() == buckets.size() + 1;
+  std::size_t at = 0;
   const auto bucket = [&](double bound, double value) {
     const char* end = WriteNumber(number.data(), bound);
     const Label le{"le", {number.data(), static_cast<std::size_t>(end - number.data())}};
-    TextLine("_bucket", labels, &le, value);
+    TextLine("_bucket", labels, &le, value, exemplars ? &extras.exemplars[at++] : nullptr);
   };
   for (const Point& p : buckets) bucket(p.bound, p.value);
   bucket(std::numeric_limits<double>::infinity(), count);
@@ -236,18 +255,106 @@ void MetricWriter::ProtoSample(std::span<const Label> labels, double value) {
   Commit(out);
 }
 
+namespace {
+
+// Exemplar{label = 1, value = 2, timestamp = 3}; Timestamp{seconds = 1, nanos = 2}.
+struct ProtoTime {
+  explicit ProtoTime(double unix_seconds)
+      : seconds(static_cast<std::uint64_t>(std::max(0.0, unix_seconds))),
+        nanos(static_cast<std::uint64_t>(
+            std::max(0.0, (unix_seconds - static_cast<double>(seconds)) * 1e9))) {}
+  [[nodiscard]] std::size_t size() const {
+    return 2 + proto::VarintSize(seconds) + proto::VarintSize(nanos);
+  }
+  std::uint64_t seconds, nanos;
+};
+
+std::size_t ProtoExemplarSize(const BucketExemplar& e) {
+  return ProtoLabelsSize({&e.label, 1}) + kDoubleField + 2 + ProtoTime(e.unix_seconds).size();
+}
+
+char* PutProtoExemplar(char* out, const BucketExemplar& e) {
+  const ProtoTime time(e.unix_seconds);
+  out = PutProtoLabels(out, {&e.label, 1});
+  out = proto::PutDouble(out, 2, e.value);
+  out = proto::PutHeader(out, 3, time.size());
+  out = proto::PutVarintField(out, 1, time.seconds);
+  return proto::PutVarintField(out, 2, time.nanos);
+}
+
+std::uint64_t ZigZag(std::int64_t v) {
+  return static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63);
+}
+
+// Of Histogram: schema = 5 (sint32), zero_threshold = 6, zero_count = 7, positive_span = 12,
+// positive_delta = 13 (packed sint64).
+std::size_t ProtoSpanSize(const NativeSpan& s) {
+  return 2 + proto::VarintSize(ZigZag(s.offset)) + proto::VarintSize(s.length);
+}
+
+std::size_t ProtoDeltasSize(const NativeHistogram& n) {
+  std::size_t size = 0;
+  for (const std::int64_t d : n.deltas) size += proto::VarintSize(ZigZag(d));
+  return size;
+}
+
+std::size_t ProtoNativeSize(const NativeHistogram& n) {
+  std::size_t size =
+      1 + proto::VarintSize(ZigZag(n.schema)) + kDoubleField + 1 + proto::VarintSize(n.zero_count);
+  for (const NativeSpan& s : n.spans) size += 2 + ProtoSpanSize(s);
+  const std::size_t deltas = ProtoDeltasSize(n);
+  return size + 1 + proto::VarintSize(deltas) + deltas;
+}
+
+char* PutProtoNative(char* out, const NativeHistogram& n) {
+  out = proto::PutVarintField(out, 5, ZigZag(n.schema));
+  out = proto::PutDouble(out, 6, n.zero_threshold);
+  out = proto::PutVarintField(out, 7, n.zero_count);
+  for (const NativeSpan& s : n.spans) {
+    out = proto::PutHeader(out, 12, ProtoSpanSize(s));
+    out = proto::PutVarintField(out, 1, ZigZag(s.offset));
+    out = proto::PutVarintField(out, 2, s.length);
+  }
+  out = proto::PutHeader(out, 13, ProtoDeltasSize(n));
+  for (const std::int64_t d : n.deltas) out = proto::PutVarint(out, ZigZag(d));
+  return out;
+}
+
+}  // namespace
+
 void MetricWriter::ProtoPoints(std::span<const Label> labels, std::span<const Point> points,
-                               double sum, double count) {
+                               double sum, double count, const HistogramExtras& extras) {
   const bool histogram = segments_.back().type == MetricType::kHistogram;
+  const bool exemplars = extras.exemplars.size() == points.size() + 1;
   const auto whole = [](double v) {
     return v > 0 && v < 1.8e19 ? static_cast<std::uint64_t>(v) : std::uint64_t{0};
   };
-  // Bucket{cumulative_count = 1 (varint), upper_bound = 2}; Quantile{quantile = 1, value = 2}.
-  const auto point_size = [&](const Point& p) {
-    return histogram ? 1 + proto::VarintSize(whole(p.value)) + kDoubleField : 2 * kDoubleField;
+  // The bucket of +Inf is implied by the count, unless it has an exemplar to carry.
+  const bool infinite = exemplars && !extras.exemplars.back().label.value.empty();
+  const std::size_t n = points.size() + (infinite ? 1 : 0);
+  const auto point = [&](std::size_t i) {
+    return i < points.size() ? points[i] : Point{std::numeric_limits<double>::infinity(), count};
+  };
+  const auto exemplar = [&](std::size_t i) -> const BucketExemplar* {
+    return exemplars && !extras.exemplars[i].label.value.empty() ? &extras.exemplars[i] : nullptr;
+  };
+  // Bucket{cumulative_count = 1 (varint), upper_bound = 2, exemplar = 3};
+  // Quantile{quantile = 1, value = 2}.
+  const auto point_size = [&](std::size_t i) {
+    if (!histogram) return 2 * kDoubleField;
+    std::size_t size = 1 + proto::VarintSize(whole(point(i).value)) + kDoubleField;
+    if (const BucketExemplar* e = exemplar(i)) {
+      const std::size_t inner = ProtoExemplarSize(*e);
+      size += 1 + proto::VarintSize(inner) + inner;
+    }
+    return size;
   };
   std::size_t body = 1 + proto::VarintSize(whole(count)) + kDoubleField;
-  for (const Point& p : points) body += 2 + point_size(p);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t size = point_size(i);
+    body += 1 + proto::VarintSize(size) + size;
+  }
+  if (extras.native != nullptr) body += ProtoNativeSize(*extras.native);
   const std::size_t size = ProtoLabelsSize(labels) + 1 + proto::VarintSize(body) + body;
   char* out = Room(size + 12);
   out = proto::PutHeader(out, kFamilyMetric, size);
@@ -255,12 +362,18 @@ void MetricWriter::ProtoPoints(std::span<const Label> labels, std::span<const Po
   out = proto::PutHeader(out, kValueField[static_cast<std::size_t>(segments_.back().type)], body);
   out = proto::PutVarintField(out, kSampleCount, whole(count));
   out = proto::PutDouble(out, kSampleSum, sum);
-  for (const Point& p : points) {
-    out = proto::PutHeader(out, kPoint, point_size(p));
+  for (std::size_t i = 0; i < n; ++i) {
+    const Point p = point(i);
+    out = proto::PutHeader(out, kPoint, point_size(i));
     out = histogram ? proto::PutVarintField(out, 1, whole(p.value))
                     : proto::PutDouble(out, 1, p.bound);
     out = proto::PutDouble(out, 2, histogram ? p.bound : p.value);
+    if (const BucketExemplar* e = exemplar(i)) {
+      out = proto::PutHeader(out, 3, ProtoExemplarSize(*e));
+      out = PutProtoExemplar(out, *e);
+    }
   }
+  if (extras.native != nullptr) out = PutProtoNative(out, *extras.native);
   Commit(out);
 }
 

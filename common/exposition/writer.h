@@ -43,6 +43,33 @@ struct Point {
   double bound, value;
 };
 
+/// A request that stands for a bucket. `label.value` empty: none. Name and value of the label have
+/// at most 128 characters together (OpenMetrics 1.0).
+struct BucketExemplar {
+  Label label;
+  double value = 0;
+  double unix_seconds = 0;
+};
+
+struct NativeSpan {
+  std::int32_t offset;  ///< From the end of the span before; the first from bucket 0.
+  std::uint32_t length;
+};
+/// An exponential histogram: bucket i of schema s ends at 2^(i * 2^-s).
+struct NativeHistogram {
+  std::int32_t schema = 3;
+  double zero_threshold = 0;
+  std::uint64_t zero_count = 0;
+  std::span<const NativeSpan> spans;
+  std::span<const std::int64_t> deltas;  ///< Each bucket's count less that of the one before.
+};
+/// What not every format can carry: exemplars need OpenMetrics or protobuf, native histograms need
+/// protobuf. Elsewhere they are left out.
+struct HistogramExtras {
+  std::span<const BucketExemplar> exemplars;  ///< One a bucket and one for +Inf, or none.
+  const NativeHistogram* native = nullptr;
+};
+
 /// Not thread safe: one collector writes at a time.
 class MetricWriter {
  public:
@@ -64,7 +91,7 @@ class MetricWriter {
 
   /// `buckets` without the one of +Inf, ascending; `count` is that of +Inf.
   void Histogram(std::span<const Label> labels, std::span<const Point> buckets, double sum,
-                 double count);
+                 double count, const HistogramExtras& extras = {});
   void Summary(std::span<const Label> labels, std::span<const Point> quantiles, double sum,
                double count);
 
@@ -93,11 +120,12 @@ class MetricWriter {
   }
   char* Room(std::size_t bytes);
   void TextLine(std::string_view suffix, std::span<const Label> labels, const Label* last,
-                double value);
+                double value, const BucketExemplar* exemplar = nullptr);
+  char* TextExemplar(char* out, const BucketExemplar& exemplar) const;
   char* TextLabels(char* out, std::span<const Label> labels) const;
   void ProtoSample(std::span<const Label> labels, double value);
   void ProtoPoints(std::span<const Label> labels, std::span<const Point> points, double sum,
-                   double count);
+                   double count, const HistogramExtras& extras = {});
   void Commit(const char* end);
   char* WriteNumber(char* out, double value) const;
 
