@@ -27,6 +27,15 @@ EventId HashStream(std::string_view identity) {
 
 EventBatch::~EventBatch() = default;
 
+EventId IdAt(const EventId& stream, std::uint64_t position, std::uint64_t part) {
+  struct {
+    EventId stream;
+    std::uint64_t position, part;
+  } const key = {stream, position, part};
+  const XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
+  return {h.high64, h.low64};
+}
+
 void EventBatch::Reserve(std::size_t events, std::size_t fields_per_event) {
   events_.reserve(events);
   fields_.reserve(events * fields_per_event);
@@ -210,13 +219,8 @@ void EventBatch::CopyEvent(const EventBatch& from, std::size_t i) {
 }
 
 EventId EventBatch::IdOf(const Event& e) const {
-  if (e.id != nullptr && e.part == 0) return *e.id;
-  struct {
-    EventId stream;
-    std::uint64_t position, part;
-  } key = {e.id != nullptr ? *e.id : stream, e.id != nullptr ? 0 : e.position, e.part};
-  const XXH128_hash_t h = XXH3_128bits(&key, sizeof key);
-  return {h.high64, h.low64};
+  if (e.id == nullptr) return IdAt(stream, e.position, e.part);
+  return e.part == 0 ? *e.id : IdAt(*e.id, 0, e.part);
 }
 
 void EventBatch::Routed() {

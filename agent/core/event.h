@@ -71,6 +71,8 @@ struct EventId {
 /// XXH3-128 of a text such as "file:<dev>:<inode>:<birth>:<generation>" or
 /// "kafka:<cluster>:<topic>:<partition>".
 [[nodiscard]] EventId HashStream(std::string_view identity);
+/// The id of the event at a position of a stream; see Event::part.
+[[nodiscard]] EventId IdAt(const EventId& stream, std::uint64_t position, std::uint64_t part = 0);
 
 /// What an event is inside its batch.
 struct Event {

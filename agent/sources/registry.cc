@@ -5,6 +5,7 @@
 
 #include "agent/sources/generator/generator.h"
 #include "agent/sources/internal_metrics/internal_metrics.h"
+#include "agent/sources/kafka/kafka_source.h"
 
 namespace millrace::agent {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 constexpr std::array kSources = {
     Component<Source, GeneratorConfig, &MakeGenerator>("generator", "Realistic log lines out of nothing, for demonstrations, tests and benchmarks."),
     Component<Source, InternalMetricsConfig, &MakeInternalMetrics>("internal_metrics", "The agent's own metrics as events."),
+    Component<Source, KafkaSourceConfig, &MakeKafkaSource>("kafka", "Reads topics as a member of a consumer group."),
 };
 // clang-format on
 }  // namespace
