@@ -148,9 +148,13 @@ void EventBatch::Replace(std::size_t i, std::span<const Field> fields) {
   e.object_fields = 0;
   if (fields.size() > e.count || e.first + e.count == fields_.size()) {
     const auto first = static_cast<std::uint32_t>(fields_.size());
-    // `fields` may lie in fields_ itself.
-    const std::vector<Field> copy(fields.begin(), fields.end());
-    fields_.insert(fields_.end(), copy.begin(), copy.end());
+    const Field* const data = fields_.data();
+    if (fields.data() >= data && fields.data() < data + fields_.size()) {
+      const std::vector<Field> copy(fields.begin(), fields.end());
+      fields_.insert(fields_.end(), copy.begin(), copy.end());
+    } else {
+      fields_.insert(fields_.end(), fields.begin(), fields.end());
+    }
     e.first = first;
   } else {
     std::copy(fields.begin(), fields.end(), fields_.begin() + e.first);

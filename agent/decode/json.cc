@@ -1,0 +1,175 @@
+#include "agent/decode/json.h"
+
+#include <string>
+
+#define XXH_INLINE_ALL
+#include <simdjson.h>
+#include <xxhash.h>
+
+#include "agent/core/json_text.h"
+#include "agent/decode/json_scanner.h"
+
+namespace millrace::agent {
+namespace {
+
+/// Says whether a name is among the fields so far: one bit test for nearly every key of a small
+/// object, a hash table beyond that, so that 100,000 keys cost no more each.
+class NameSet {
+ public:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  NameSet() { bits_[0] = bits_[1] = bits_[2] = bits_[3] = 0; }
+
+  /// Index of the field of that name, or kNone after noting that the next field has it.
+  std::size_t FindOrNote(std::string_view name, const std::vector<Field>& fields) {
+    if (fields.size() >= kSmall) return InTable(name, fields);
+    const std::size_t n = name.size();
+    const unsigned mix =
+        n == 0 ? 0
+               : (static_cast<unsigned char>(name[0]) * 7U +
+                  static_cast<unsigned char>(name[n / 2]) * 31U +
+                  static_cast<unsigned char>(name[n - 1]) * 131U + static_cast<unsigned>(n) * 17U);
+    std::uint64_t& word = bits_[mix >> 6 & 3];
+    const std::uint64_t bit = 1ULL << (mix & 63);
+    if ((word & bit) != 0) {
+      for (std::size_t i = 0; i < fields.size(); ++i)
+        if (fields[i].name() == name) return i;
+    }
+    word |= bit;
+    return kNone;
+  }
+
+ private:
+  static constexpr std::size_t kSmall = 64;
+
+  std::size_t InTable(std::string_view name, const std::vector<Field>& fields) {
+    if (table_.size() < fields.size() * 2) {
+      table_.assign(std::max<std::size_t>(512, fields.size() * 4), 0);
+      for (std::size_t i = 0; i < fields.size(); ++i)
+        table_[Slot(fields[i].name(), fields)] = static_cast<std::uint32_t>(i) + 1;
+    }
+    const std::size_t slot = Slot(name, fields);
+    if (table_[slot] != 0) return table_[slot] - 1;
+    table_[slot] = static_cast<std::uint32_t>(fields.size()) + 1;
+    return kNone;
+  }
+  std::size_t Slot(std::string_view name, const std::vector<Field>& fields) const {
+    std::size_t slot = XXH3_64bits(name.data(), name.size()) % table_.size();
+    while (table_[slot] != 0 && fields[table_[slot] - 1].name() != name)
+      slot = slot + 1 == table_.size() ? 0 : slot + 1;
+    return slot;
+  }
+
+  std::uint64_t bits_[4];
+  std::vector<std::uint32_t> table_;  ///< Index of the field + 1; empty until there are many.
+};
+
+Field Make(std::string_view name, const json::Scanner::Token& token) {
+  switch (token.kind) {
+    case '"':
+      return Field::String(name, token.text, Type::kJsonString);
+    case 't':
+    case 'f':
+      return Field::Bool(name, token.kind == 't');
+    case 'n':
+      return Field::Null(name);
+    default:
+      return Field::String(name, token.text, Type::kRawJson);
+  }
+}
+
+/// Valid UTF-8 on one line: the text itself, or a repaired copy.
+const char* Prepare(std::string_view& text, Arena& arena, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) return "the text is longer than max_bytes";
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    if (!limits.lossy) return "not UTF-8";
+    std::string repaired;
+    json::AppendRepaired(repaired, text);
+    text = arena.Copy(repaired);
+  }
+  return nullptr;
+}
+
+/// JSON that may stand on several lines, without the blanks between its tokens.
+std::string_view OnOneLine(std::string_view text, Arena& arena) {
+  char* const out = arena.Allocate(text.size() + simdjson::SIMDJSON_PADDING);
+  std::size_t size = 0;
+  if (simdjson::minify(text.data(), text.size(), out, size) != simdjson::SUCCESS) return text;
+  return {out, size};
+}
+
+}  // namespace
+
+const char* JsonDecoder::Check(std::string_view text, Arena& arena, std::string_view& value) const {
+  if (const char* why = Prepare(text, arena, limits_)) return why;
+  json::Scanner scan(text, limits_.max_depth);
+  json::Scanner::Token token;
+  scan.SkipBlanks();
+  const char* const start = scan.position();
+  if (!scan.Value(token)) return scan.error();
+  value = {start, static_cast<std::size_t>(scan.position() - start)};
+  const bool breaks = scan.line_breaks();
+  scan.SkipBlanks();
+  if (!scan.at_end()) return "not JSON: something follows the value";
+  if (breaks) value = OnOneLine(value, arena);
+  return nullptr;
+}
+
+const char* JsonDecoder::Decode(std::string_view text, Arena& arena, Decoded& out) const {
+  if (const char* why = Prepare(text, arena, limits_)) return why;
+  json::Scanner scan(text, limits_.max_depth);
+  scan.SkipBlanks();
+  const char* const start = scan.position();
+  if (!scan.Take('{')) return scan.at_end() ? "empty" : "not a JSON object";
+  NameSet names;
+  bool repeated = false;
+  scan.SkipBlanks();
+  bool more = !scan.Take('}');
+  while (more) {
+    json::Scanner::Token token;
+    if (scan.at_end() || *scan.position() != '"') return "not JSON: a key is missing";
+    if (!scan.String(token)) return scan.error();
+    std::string_view name = token.text;
+    if (token.escaped) {
+      char* const plain = arena.Allocate(name.size());
+      const std::size_t size = json::Unescape(name, plain);
+      arena.Shrink(plain, name.size(), size);
+      name = {plain, size};
+    }
+    if (name.size() > kMaxNameLength) return "a key is longer than 65535 bytes";
+    scan.SkipBlanks();
+    if (!scan.Take(':')) return "not JSON: a colon is missing";
+    scan.SkipBlanks();
+    if (!scan.Value(token)) return scan.error();
+    const std::size_t known = names.FindOrNote(name, out.fields);
+    if (known == NameSet::kNone) {
+      if (out.fields.size() >= limits_.max_fields) return "more fields than max_fields";
+      out.fields.push_back(Make(name, token));
+    } else {
+      out.fields[known] = Make(name, token);
+      repeated = true;
+    }
+    scan.SkipBlanks();
+    if (scan.Take('}')) break;
+    if (!scan.Take(',')) return "not JSON: an object is not closed";
+    scan.SkipBlanks();
+  }
+  const std::string_view object(start, static_cast<std::size_t>(scan.position() - start));
+  const bool breaks = scan.line_breaks();
+  scan.SkipBlanks();
+  if (!scan.at_end()) return "not JSON: something follows the object";
+  if (breaks) {
+    // Rare (joined lines): the slices of nested values must fit on one line too.
+    const std::string_view one_line = OnOneLine(object, arena);
+    if (one_line.data() == object.data()) return "not JSON";
+    out.Clear();
+    return Decode(one_line, arena, out);
+  }
+  if (!repeated && out.fields.size() <= 65535) {
+    out.object = object.data();
+    out.object_len = static_cast<std::uint32_t>(object.size());
+  }
+  return nullptr;
+}
+
+}  // namespace millrace::agent
