@@ -222,6 +222,24 @@ void EventBatch::CopyEvent(const EventBatch& from, std::size_t i) {
   fields_.insert(fields_.end(), fields.begin(), fields.end());
 }
 
+void EventBatch::Spread(std::span<const Place> places) {
+  const std::vector<Event> before = std::exchange(events_, {});
+  std::vector<bool> used(before.size());
+  events_.reserve(places.size());
+  for (const Place& place : places) {
+    Event& e = events_.emplace_back(before[place.index]);
+    e.output = place.output;
+    if (used[place.index]) {
+      e.first = static_cast<std::uint32_t>(fields_.size());
+      if (fields_.capacity() - fields_.size() < e.count)
+        fields_.reserve(std::max<std::size_t>(fields_.capacity() * 2, fields_.size() + e.count));
+      const auto from = fields_.begin() + before[place.index].first;
+      fields_.insert(fields_.end(), from, from + e.count);
+    }
+    used[place.index] = true;
+  }
+}
+
 EventId EventBatch::IdOf(const Event& e) const {
   if (e.id == nullptr) return IdAt(stream, e.position, e.part);
   return e.part == 0 ? *e.id : IdAt(*e.id, 0, e.part);

@@ -166,6 +166,14 @@ class EventBatch {
   /// `from`.
   void CopyEvent(const EventBatch& from, std::size_t i);
 
+  struct Place {
+    std::uint32_t index;   ///< Of an event.
+    std::uint16_t output;  ///< Its Event::output.
+  };
+  /// The events become those of `places`, in that order; an event that stands there several times
+  /// is copied, so that each copy can be changed by itself. Dropped ones are left out.
+  void Spread(std::span<const Place> places);
+
   /// The identity of an event, the same after every replay.
   [[nodiscard]] EventId IdOf(const Event& e) const;
 

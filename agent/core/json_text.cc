@@ -1,11 +1,13 @@
 #include "agent/core/json_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
+#include "agent/core/escape.h"
 #include "common/base/strings.h"
-#include "common/time/rfc3339.h"
+#include "common/time/format.h"
 
 namespace millrace::agent {
 
@@ -26,8 +28,6 @@ Value Value::Number() const {
 
 namespace json {
 namespace {
-
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 
 bool IsBlank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
@@ -71,50 +71,6 @@ const char* SkipValue(const char* p, const char* end) {
     if ((c == '}' || c == ']') && --depth == 0) return p;
   }
   return end;
-}
-
-unsigned Hex4(const char* p) {
-  unsigned v = 0;
-  for (int i = 0; i < 4; ++i) {
-    const char c = p[i];
-    v = v << 4 | static_cast<unsigned>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-  }
-  return v;
-}
-
-char* PutUtf8(char* out, unsigned cp) {
-  if (cp < 0x80) {
-    *out++ = static_cast<char>(cp);
-  } else if (cp < 0x800) {
-    *out++ = static_cast<char>(0xC0 | cp >> 6);
-    *out++ = static_cast<char>(0x80 | (cp & 63));
-  } else if (cp < 0x10000) {
-    *out++ = static_cast<char>(0xE0 | cp >> 12);
-    *out++ = static_cast<char>(0x80 | (cp >> 6 & 63));
-    *out++ = static_cast<char>(0x80 | (cp & 63));
-  } else {
-    *out++ = static_cast<char>(0xF0 | cp >> 18);
-    *out++ = static_cast<char>(0x80 | (cp >> 12 & 63));
-    *out++ = static_cast<char>(0x80 | (cp >> 6 & 63));
-    *out++ = static_cast<char>(0x80 | (cp & 63));
-  }
-  return out;
-}
-
-/// Length of the valid UTF-8 sequence at `p`, or 0.
-std::size_t Utf8Length(const unsigned char* p, std::size_t left) {
-  const unsigned char c = p[0];
-  if (c < 0x80) return 1;
-  const auto tail = [&](std::size_t n, unsigned char low, unsigned char high) -> std::size_t {
-    if (left < n || p[1] < low || p[1] > high) return 0;
-    for (std::size_t i = 2; i < n; ++i)
-      if (p[i] < 0x80 || p[i] > 0xBF) return 0;
-    return n;
-  };
-  if (c >= 0xC2 && c <= 0xDF) return tail(2, 0x80, 0xBF);
-  if (c >= 0xE0 && c <= 0xEF) return tail(3, c == 0xE0 ? 0xA0 : 0x80, c == 0xED ? 0x9F : 0xBF);
-  if (c >= 0xF0 && c <= 0xF4) return tail(4, c == 0xF0 ? 0x90 : 0x80, c == 0xF4 ? 0x8F : 0xBF);
-  return 0;
 }
 
 }  // namespace
@@ -183,55 +139,14 @@ bool HasEscapes(std::string_view escaped) {
   return std::memchr(escaped.data(), '\\', escaped.size()) != nullptr;
 }
 
-std::size_t Unescape(std::string_view escaped, char* const out) {
-  char* o = out;
-  const char* p = escaped.data();
-  const char* const end = p + escaped.size();
-  while (p < end) {
-    const auto* slash =
-        static_cast<const char*>(std::memchr(p, '\\', static_cast<std::size_t>(end - p)));
-    const std::size_t plain = static_cast<std::size_t>((slash != nullptr ? slash : end) - p);
-    std::memmove(o, p, plain);
-    o += plain;
-    p += plain;
-    if (slash == nullptr || end - p < 2) break;
-    const char c = p[1];
-    p += 2;
-    switch (c) {
-      case 'b':
-        *o++ = '\b';
-        break;
-      case 'f':
-        *o++ = '\f';
-        break;
-      case 'n':
-        *o++ = '\n';
-        break;
-      case 'r':
-        *o++ = '\r';
-        break;
-      case 't':
-        *o++ = '\t';
-        break;
-      case 'u': {
-        if (end - p < 4) return static_cast<std::size_t>(o - out);
-        unsigned cp = Hex4(p);
-        p += 4;
-        if (cp >= 0xD800 && cp < 0xDC00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-          const unsigned low = Hex4(p + 2);
-          if (low >= 0xDC00 && low < 0xE000) {
-            cp = 0x10000 + ((cp - 0xD800) << 10) + (low - 0xDC00);
-            p += 6;
-          }
-        }
-        o = PutUtf8(o, cp >= 0xD800 && cp < 0xE000 ? 0xFFFD : cp);
-        break;
-      }
-      default:
-        *o++ = c;
-    }
-  }
-  return static_cast<std::size_t>(o - out);
+std::size_t Unescape(std::string_view escaped, char* out) {
+  thread_local Buffer buffer;
+  buffer.clear();
+  AppendUnescaped(buffer, escaped);
+  // Of valid JSON never longer than what it was.
+  const std::size_t size = std::min(buffer.size(), escaped.size());
+  std::memcpy(out, buffer.data(), size);
+  return size;
 }
 
 bool EqualsEscaped(std::string_view escaped, std::string_view plain) {
@@ -243,105 +158,49 @@ bool EqualsEscaped(std::string_view escaped, std::string_view plain) {
   return buffer == plain;
 }
 
-void AppendRepaired(std::string& out, std::string_view text) {
-  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-  std::size_t start = 0, i = 0;
-  while (i < text.size()) {
-    if (const std::size_t n = Utf8Length(p + i, text.size() - i); n != 0) {
-      i += n;
-      continue;
-    }
-    out += text.substr(start, i - start);
-    out += kReplacement;
-    start = ++i;
-    // One mark for the rest of a sequence that was cut short.
-    if (p[i - 1] >= 0xC2)
-      while (i < text.size() && p[i] >= 0x80 && p[i] <= 0xBF) start = ++i;
-  }
-  out += text.substr(start);
+void AppendQuoted(Buffer& out, std::string_view plain) {
+  out.Append('"');
+  AppendEscaped(out, plain);
+  out.Append('"');
 }
 
-void AppendQuoted(std::string& out, std::string_view plain) {
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  const auto* p = reinterpret_cast<const unsigned char*>(plain.data());
-  std::size_t start = 0, i = 0;
-  while (i < plain.size()) {
-    const unsigned char c = p[i];
-    if (c >= 0x20 && c != '"' && c != '\\' && c < 0x80) {
-      ++i;
-      continue;
-    }
-    if (c >= 0x80) {
-      const std::size_t n = Utf8Length(p + i, plain.size() - i);
-      if (n != 0) {
-        i += n;
-        continue;
-      }
-      out += plain.substr(start, i - start);
-      out += kReplacement;
-      start = ++i;
-      continue;
-    }
-    out += plain.substr(start, i - start);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += static_cast<char>(c);
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else {
-      out += "\\u00";
-      out += kHex[c >> 4];
-      out += kHex[c & 15];
-    }
-    start = ++i;
-  }
-  out += plain.substr(start);
-  out += '"';
-}
-
-void Append(std::string& out, const Value& v) {
-  char buffer[64];
-  if (!v.present) {
-    out += "null";
-    return;
-  }
+void Append(Buffer& out, const Value& v) {
+  if (!v.present) return out.Append("null");
   switch (v.type) {
     case Type::kNull:
-      out += "null";
-      return;
+      return out.Append("null");
     case Type::kBool:
-      out += v.i64 != 0 ? "true" : "false";
-      return;
-    case Type::kInt:
-      out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v.i64).ptr);
-      return;
-    case Type::kDouble:
-      if (!std::isfinite(v.f64)) {
-        out += "null";
-        return;
+      return out.Append(v.i64 != 0 ? "true" : "false");
+    case Type::kInt: {
+      char* p = out.Reserve(24);
+      return out.CommitTo(std::to_chars(p, p + 24, v.i64).ptr);
+    }
+    case Type::kDouble: {
+      if (!std::isfinite(v.f64)) return out.Append("null");
+      char* p = out.Reserve(40);
+      char* end = std::to_chars(p, p + 32, v.f64).ptr;
+      // As the encoder does: 1.0 must not become an integer.
+      if (std::none_of(p, end, [](char c) { return c == '.' || c == 'e'; })) {
+        *end++ = '.';
+        *end++ = '0';
       }
-      out.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, v.f64).ptr);
-      return;
+      return out.CommitTo(end);
+    }
     case Type::kString:
       return AppendQuoted(out, v.text());
     case Type::kJsonString:
-      out += '"';
-      out += v.text();
-      out += '"';
-      return;
+      out.Append('"');
+      out.Append(v.text());
+      return out.Append('"');
     case Type::kRawJson:
-      out += v.text();
-      return;
-    case Type::kTimestamp:
-      out += '"';
-      out.append(buffer, time::FormatRfc3339(v.i64, buffer));
-      out += '"';
-      return;
+      return out.Append(v.text());
+    case Type::kTimestamp: {
+      char* p = out.Reserve(kMaxRfc3339 + 2);
+      *p++ = '"';
+      p = WriteRfc3339(v.i64, p);
+      *p++ = '"';
+      return out.CommitTo(p);
+    }
   }
 }
 

@@ -3,10 +3,10 @@
 // out of its escapes, write a value. Nothing here builds a tree. Validation is decode/json.h.
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "agent/core/value.h"
+#include "common/base/buffer.h"
 
 namespace millrace::agent::json {
 
@@ -44,10 +44,8 @@ std::size_t Unescape(std::string_view escaped, char* out);
 [[nodiscard]] bool EqualsEscaped(std::string_view escaped, std::string_view plain);
 
 /// A quoted string. Bytes that are not UTF-8 become U+FFFD.
-void AppendQuoted(std::string& out, std::string_view plain);
+void AppendQuoted(Buffer& out, std::string_view plain);
 /// Any value; an absent one as null, a timestamp as an RFC 3339 string.
-void Append(std::string& out, const Value& value);
-/// Copies `text` with every byte sequence that is not UTF-8 replaced by U+FFFD.
-void AppendRepaired(std::string& out, std::string_view text);
+void Append(Buffer& out, const Value& value);
 
 }  // namespace millrace::agent::json

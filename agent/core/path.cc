@@ -29,23 +29,23 @@ Result<std::string> ScanQuoted(std::string_view& s) {
   return name;
 }
 
-void AppendMade(std::string& out, Segments rest, const Value& value) {
+void AppendMade(Buffer& out, Segments rest, const Value& value) {
   if (rest.empty()) return json::Append(out, value);
   if (rest[0].is_index) {
-    out += '[';
+    out.Append('[');
     AppendMade(out, rest.subspan(1), value);
-    out += ']';
+    out.Append(']');
     return;
   }
-  out += '{';
+  out.Append('{');
   json::AppendQuoted(out, rest[0].name);
-  out += ':';
+  out.Append(':');
   AppendMade(out, rest.subspan(1), value);
-  out += '}';
+  out.Append('}');
 }
 
 /// Writes `text` (any value) to `out` with `value` put at `rest` inside it.
-bool AppendChanged(std::string& out, std::string_view text, Segments rest, const Value& value) {
+bool AppendChanged(Buffer& out, std::string_view text, Segments rest, const Value& value) {
   if (rest.empty()) {
     json::Append(out, value);
     return true;
@@ -56,43 +56,43 @@ bool AppendChanged(std::string& out, std::string_view text, Segments rest, const
     AppendMade(out, rest, value);
     return true;
   }
-  out += text[0];
+  out.Append(text[0]);
   bool found = false, first = true;
   std::size_t n = 0;
   for (json::Cursor c(text); c.Next(); ++n) {
-    if (!first) out += ',';
+    if (!first) out.Append(',');
     first = false;
     if (!index) {
-      out += '"';
-      out += c.key();
-      out += "\":";
+      out.Append('"');
+      out.Append(c.key());
+      out.Append("\":");
     }
     if (index ? n == rest[0].index : json::EqualsEscaped(c.key(), rest[0].name)) {
       found = true;
       if (!AppendChanged(out, c.value(), rest.subspan(1), value)) return false;
     } else {
-      out += c.value();
+      out.Append(c.value());
     }
   }
   if (!found) {
     if (index && rest[0].index != n) return false;
-    if (!first) out += ',';
+    if (!first) out.Append(',');
     if (!index) {
       json::AppendQuoted(out, rest[0].name);
-      out += ':';
+      out.Append(':');
     }
     for (const Path::Segment& s : rest.subspan(1))
       if (s.is_index && s.index != 0) return false;
     AppendMade(out, rest.subspan(1), value);
   }
-  out += index ? ']' : '}';
+  out.Append(index ? ']' : '}');
   return true;
 }
 
-bool AppendWithout(std::string& out, std::string_view text, Segments rest) {
+bool AppendWithout(Buffer& out, std::string_view text, Segments rest) {
   const bool index = rest[0].is_index;
   if (text.empty() || text[0] != (index ? '[' : '{')) return false;
-  out += text[0];
+  out.Append(text[0]);
   bool found = false, first = true;
   std::size_t n = 0;
   for (json::Cursor c(text); c.Next(); ++n) {
@@ -101,21 +101,21 @@ bool AppendWithout(std::string& out, std::string_view text, Segments rest) {
       found = true;
       continue;
     }
-    if (!first) out += ',';
+    if (!first) out.Append(',');
     first = false;
     if (!index) {
-      out += '"';
-      out += c.key();
-      out += "\":";
+      out.Append('"');
+      out.Append(c.key());
+      out.Append("\":");
     }
     if (here) {
       if (!AppendWithout(out, c.value(), rest.subspan(1))) return false;
       found = true;
     } else {
-      out += c.value();
+      out.Append(c.value());
     }
   }
-  out += index ? ']' : '}';
+  out.Append(index ? ']' : '}');
   return found;
 }
 
@@ -236,9 +236,10 @@ bool Path::Set(EventBatch& batch, std::size_t i, const Value& value) const {
   const Field* f = batch.Find(i, field());
   const std::string_view old =
       f != nullptr && f->type == Type::kRawJson ? f->text() : std::string_view();
-  std::string out;
+  thread_local Buffer out;
+  out.clear();
   if (!AppendChanged(out, old, Segments(segments_).subspan(1), value)) return false;
-  batch.Set(i, Field::String(field(), batch.arena.Copy(out), Type::kRawJson));
+  batch.Set(i, Field::String(field(), batch.arena.Copy(out.view()), Type::kRawJson));
   return true;
 }
 
@@ -247,9 +248,10 @@ bool Path::Remove(EventBatch& batch, std::size_t i) const {
   if (top_level()) return batch.Remove(i, field());
   const Field* f = batch.Find(i, field());
   if (f == nullptr || f->type != Type::kRawJson) return false;
-  std::string out;
+  thread_local Buffer out;
+  out.clear();
   if (!AppendWithout(out, f->text(), Segments(segments_).subspan(1))) return false;
-  batch.Set(i, Field::String(field(), batch.arena.Copy(out), Type::kRawJson));
+  batch.Set(i, Field::String(field(), batch.arena.Copy(out.view()), Type::kRawJson));
   return true;
 }
 

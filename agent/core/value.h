@@ -64,9 +64,8 @@ struct Value {
   [[nodiscard]] bool is_array() const { return IsRaw('['); }
   /// kInt, kDouble, or a number still in its JSON text.
   [[nodiscard]] bool is_number() const {
-    return present &&
-           (type == Type::kInt || type == Type::kDouble ||
-            (type == Type::kRawJson && len > 0 && *str != '{' && *str != '['));
+    return present && (type == Type::kInt || type == Type::kDouble ||
+                       (type == Type::kRawJson && len > 0 && *str != '{' && *str != '['));
   }
   /// A number as kInt or kDouble; JSON text beyond both becomes the nearest double. Else absent.
   [[nodiscard]] Value Number() const;

@@ -19,11 +19,11 @@ using Kind = AccessColumn::Kind;
 
 // Names as Vector's parse_nginx_log and parse_apache_log give them.
 constexpr AccessColumn kNginxCombined[] = {
-    {"client", Kind::kWord, false, false},    {"", Kind::kWord, false, false},
-    {"user", Kind::kWord, false, false},      {"", Kind::kTime, false, false},
-    {"request", Kind::kQuoted, true, false},  {"status", Kind::kInteger, false, false},
-    {"size", Kind::kInteger, false, false},   {"referer", Kind::kQuoted, true, false},
-    {"agent", Kind::kQuoted, true, false},    {"compression", Kind::kQuoted, false, true},
+    {"client", Kind::kWord, false, false},   {"", Kind::kWord, false, false},
+    {"user", Kind::kWord, false, false},     {"", Kind::kTime, false, false},
+    {"request", Kind::kQuoted, true, false}, {"status", Kind::kInteger, false, false},
+    {"size", Kind::kInteger, false, false},  {"referer", Kind::kQuoted, true, false},
+    {"agent", Kind::kQuoted, true, false},   {"compression", Kind::kQuoted, false, true},
 };
 constexpr AccessColumn kNginxMain[] = {
     {"remote_addr", Kind::kWord, false, false},
@@ -58,10 +58,10 @@ constexpr AccessColumn kNginxIngress[] = {
     {"req_id", Kind::kWord, false, false},
 };
 constexpr AccessColumn kCombined[] = {
-    {"host", Kind::kWord, false, false},      {"identity", Kind::kWord, false, false},
-    {"user", Kind::kWord, false, false},      {"", Kind::kTime, false, false},
+    {"host", Kind::kWord, false, false},       {"identity", Kind::kWord, false, false},
+    {"user", Kind::kWord, false, false},       {"", Kind::kTime, false, false},
     {"message", Kind::kRequest, false, false}, {"status", Kind::kInteger, false, false},
-    {"size", Kind::kInteger, false, false},   {"referrer", Kind::kQuoted, false, false},
+    {"size", Kind::kInteger, false, false},    {"referrer", Kind::kQuoted, false, false},
     {"agent", Kind::kQuoted, false, false},
 };
 constexpr std::size_t kCommonColumns = 7;

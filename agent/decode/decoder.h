@@ -7,17 +7,20 @@
 
 #include "agent/core/arena.h"
 #include "agent/core/event.h"
+#include "agent/core/value.h"
 
 namespace millrace::agent {
 
 /// What a decoder found. Reused from event to event, so that nothing is allocated per event.
 struct Decoded {
-  std::vector<Field> fields;   ///< No name stands here twice.
-  std::int64_t time_ns = 0;    ///< The event's own time; 0 = the text has none.
+  std::vector<Field> fields;     ///< No name stands here twice.
+  std::int64_t time_ns = 0;      ///< The event's own time; 0 = the text has none.
   const char* object = nullptr;  ///< Of JSON: the text that `fields` are, see Event::object.
   std::uint32_t object_len = 0;
+  Value value;  ///< If present, the result is this one value and not fields.
 
   void Clear() {
+    value = {};
     fields.clear();
     time_ns = 0;
     object = nullptr;

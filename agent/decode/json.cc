@@ -1,11 +1,12 @@
 #include "agent/decode/json.h"
 
-#include <string>
+#include <algorithm>
 
 #define XXH_INLINE_ALL
 #include <simdjson.h>
 #include <xxhash.h>
 
+#include "agent/core/escape.h"
 #include "agent/core/json_text.h"
 #include "agent/decode/json_scanner.h"
 
@@ -83,9 +84,9 @@ const char* Prepare(std::string_view& text, Arena& arena, const JsonLimits& limi
   if (text.size() > limits.max_bytes) return "the text is longer than max_bytes";
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     if (!limits.lossy) return "not UTF-8";
-    std::string repaired;
-    json::AppendRepaired(repaired, text);
-    text = arena.Copy(repaired);
+    Buffer repaired;
+    AppendUtf8(repaired, text);
+    text = arena.Copy(repaired.view());
   }
   return nullptr;
 }
@@ -100,22 +101,24 @@ std::string_view OnOneLine(std::string_view text, Arena& arena) {
 
 }  // namespace
 
-const char* JsonDecoder::Check(std::string_view text, Arena& arena, std::string_view& value) const {
+const char* JsonDecoder::DecodeWhole(std::string_view text, Arena& arena, Decoded& out) const {
   if (const char* why = Prepare(text, arena, limits_)) return why;
   json::Scanner scan(text, limits_.max_depth);
   json::Scanner::Token token;
   scan.SkipBlanks();
   const char* const start = scan.position();
   if (!scan.Value(token)) return scan.error();
-  value = {start, static_cast<std::size_t>(scan.position() - start)};
+  std::string_view value(start, static_cast<std::size_t>(scan.position() - start));
   const bool breaks = scan.line_breaks();
   scan.SkipBlanks();
   if (!scan.at_end()) return "not JSON: something follows the value";
   if (breaks) value = OnOneLine(value, arena);
+  out.value = json::FromText(value);
   return nullptr;
 }
 
 const char* JsonDecoder::Decode(std::string_view text, Arena& arena, Decoded& out) const {
+  if (whole_) return DecodeWhole(text, arena, out);
   if (const char* why = Prepare(text, arena, limits_)) return why;
   json::Scanner scan(text, limits_.max_depth);
   scan.SkipBlanks();

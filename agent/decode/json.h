@@ -20,15 +20,15 @@ struct JsonLimits {
 /// the output as it is: no key twice, no line break. Of a repeated key the last value counts.
 class JsonDecoder final : public Decoder {
  public:
-  explicit JsonDecoder(JsonLimits limits) : limits_(limits) {}
+  /// `whole`: any JSON value is taken as it is, into Decoded::value.
+  explicit JsonDecoder(JsonLimits limits, bool whole = false) : limits_(limits), whole_(whole) {}
   const char* Decode(std::string_view text, Arena& arena, Decoded& out) const override;
 
-  /// Any JSON value, checked and not taken apart; on success `value` is its text without the blanks
-  /// around it, on one line, valid UTF-8.
-  const char* Check(std::string_view text, Arena& arena, std::string_view& value) const;
-
  private:
+  const char* DecodeWhole(std::string_view text, Arena& arena, Decoded& out) const;
+
   JsonLimits limits_;
+  bool whole_;
 };
 
 }  // namespace millrace::agent

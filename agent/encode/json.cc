@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/core/escape.h"
 #include "agent/core/name.h"
 #include "agent/encode/encoder.h"
-#include "agent/encode/escape.h"
 #include "agent/encode/value.h"
 
 namespace millrace::agent {

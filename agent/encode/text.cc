@@ -1,9 +1,9 @@
 // The encoders that write less than the whole event: text, raw_message, logfmt.
 #include <algorithm>
 
+#include "agent/core/escape.h"
 #include "agent/core/name.h"
 #include "agent/encode/encoder.h"
-#include "agent/encode/escape.h"
 #include "agent/encode/value.h"
 
 namespace millrace::agent {

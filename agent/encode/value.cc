@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "agent/encode/escape.h"
+#include "agent/core/escape.h"
 
 namespace millrace::agent {
 

@@ -206,10 +206,10 @@ std::string_view Plain(const Value& v, Scratch& scratch) {
 int Compare(const Value& a, const Value& b, Scratch& scratch) {
   if (a.is_number() && b.is_number()) {
     const Value x = a.Number(), y = b.Number();
-    if (x.type == Type::kInt && y.type == Type::kInt) return Order(x.i64 < y.i64, x.i64 > y.i64);
+    if (x.type == Type::kInt && y.type == Type::kInt) return Order(x.i64<y.i64, x.i64> y.i64);
     const double p = x.type == Type::kInt ? static_cast<double>(x.i64) : x.f64;
     const double q = y.type == Type::kInt ? static_cast<double>(y.i64) : y.f64;
-    return Order(p < q, p > q);
+    return Order(p<q, p> q);
   }
   if (a.is_string() && b.is_string()) {
     const int order = Plain(a, scratch).compare(Plain(b, scratch));
@@ -223,10 +223,10 @@ int Compare(const Value& a, const Value& b, Scratch& scratch) {
     ns = parsed.value_or(0);
     return parsed.has_value();
   };
-  const bool one = (a.present && a.type == Type::kTimestamp) ||
-                   (b.present && b.type == Type::kTimestamp);
+  const bool one =
+      (a.present && a.type == Type::kTimestamp) || (b.present && b.type == Type::kTimestamp);
   std::int64_t x = 0, y = 0;
-  if (one && time(a, x) && time(b, y)) return Order(x < y, x > y);
+  if (one && time(a, x) && time(b, y)) return Order(x<y, x> y);
   return 2;
 }
 

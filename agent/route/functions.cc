@@ -8,7 +8,6 @@
 #include "agent/route/program.h"
 #include "common/base/strings.h"
 #include "common/time/civil.h"
-#include "common/time/rfc3339.h"
 
 namespace millrace::agent::expr {
 namespace {
@@ -105,9 +104,9 @@ Value ToText(Args a, Scratch& scratch) {
   const Value& v = a[0];
   if (v.is_null() || v.is_string()) return v.present ? v : Value::Null();
   if (v.type == Type::kRawJson) return Value::Text(v.text());
-  std::string text;
+  Buffer text;
   json::Append(text, v);
-  std::string_view plain = text;
+  std::string_view plain = text.view();
   if (v.type == Type::kTimestamp) plain = plain.substr(1, plain.size() - 2);
   char* const out = scratch.Allocate(plain.size());
   std::memcpy(out, plain.data(), plain.size());
@@ -130,9 +129,7 @@ Value ToBool(Args a, Scratch& scratch) {
 
 Value IsString(Args a, Scratch&) { return Value::Bool(a[0].is_string()); }
 Value IsNumber(Args a, Scratch&) { return Value::Bool(a[0].is_number()); }
-Value IsBool(Args a, Scratch&) {
-  return Value::Bool(a[0].present && a[0].type == Type::kBool);
-}
+Value IsBool(Args a, Scratch&) { return Value::Bool(a[0].present && a[0].type == Type::kBool); }
 Value IsNull(Args a, Scratch&) { return Value::Bool(a[0].is_null()); }
 Value IsObject(Args a, Scratch&) { return Value::Bool(a[0].is_object()); }
 Value IsArray(Args a, Scratch&) { return Value::Bool(a[0].is_array()); }
@@ -151,12 +148,14 @@ double Round(double d) { return std::round(d); }
 Value Slice(Args a, Scratch& scratch) {
   const Value start = a[1].Number();
   const Value stop = a.size() > 2 ? a[2].Number() : Value::Int(INT64_MAX);
-  if (!a[0].is_string() || start.type != Type::kInt || stop.type != Type::kInt ||
-      !start.present || !stop.present)
+  if (!a[0].is_string() || start.type != Type::kInt || stop.type != Type::kInt || !start.present ||
+      !stop.present)
     return Value::Null();
   const std::string_view s = Plain(a[0], scratch);
   const auto size = static_cast<std::int64_t>(s.size());
-  const auto place = [&](std::int64_t i) { return std::clamp<std::int64_t>(i < 0 ? std::max(i, -size) + size : i, 0, size); };
+  const auto place = [&](std::int64_t i) {
+    return std::clamp<std::int64_t>(i < 0 ? std::max(i, -size) + size : i, 0, size);
+  };
   const std::int64_t from = place(start.i64), to = place(stop.i64);
   if (to <= from) return Value::Text("");
   return Value::Text(s.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from)));

@@ -81,8 +81,8 @@ class Parser {
     return 0;
   }
   void SkipBlanks() {
-    while (!rest_.empty() && (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' ||
-                              rest_[0] == '\r'))
+    while (!rest_.empty() &&
+           (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' || rest_[0] == '\r'))
       rest_.remove_prefix(1);
   }
   bool Take(std::string_view token) {
@@ -162,8 +162,8 @@ class Parser {
     if (Take("!~")) return Match(left, at, true);
     if (TakeWord("in")) return In(left, depth);
     static constexpr std::pair<std::string_view, Op> kOps[] = {
-        {"==", Op::kEqual},   {"!=", Op::kNotEqual}, {"<=", Op::kLessEqual},
-        {">=", Op::kGreaterEqual}, {"<", Op::kLess}, {">", Op::kGreater}};
+        {"==", Op::kEqual},        {"!=", Op::kNotEqual}, {"<=", Op::kLessEqual},
+        {">=", Op::kGreaterEqual}, {"<", Op::kLess},      {">", Op::kGreater}};
     for (const auto& [token, op] : kOps) {
       if (!Take(token)) continue;
       const std::uint32_t right = Sum(depth);
@@ -177,8 +177,8 @@ class Parser {
                         (b == Kind::kTimestamp && a == Kind::kString);
       const bool null = equality && (a == Kind::kNull || b == Kind::kNull);
       if ((!Fits(a, b) && !time && !null) || (!equality && (!ordered(a) || !ordered(b))))
-        return Complain(op_at, fmt::format("\"{}\" cannot compare {} with {}", token, Name(a),
-                                           Name(b)));
+        return Complain(op_at,
+                        fmt::format("\"{}\" cannot compare {} with {}", token, Name(a), Name(b)));
       SkipBlanks();
       for (const auto& [again, ignored] : kOps)
         if (rest_.starts_with(again))
@@ -232,8 +232,8 @@ class Parser {
         if (program_->nodes[item].op != Op::kLiteral)
           return Complain(item_at, "a list holds constants only");
         if (!Fits(KindOf(left), KindOf(item)))
-          return Complain(item_at, fmt::format("{} is never {}", Name(KindOf(left)),
-                                               Name(KindOf(item))));
+          return Complain(item_at,
+                          fmt::format("{} is never {}", Name(KindOf(left)), Name(KindOf(item))));
         n.list.push_back(program_->nodes[item].literal);
         program_->nodes.pop_back();
       } while (Take(","));
@@ -255,14 +255,13 @@ class Parser {
       const Kind a = KindOf(left), b = KindOf(right);
       if (plus && (a == Kind::kString || b == Kind::kString)) {
         if (!Fits(a, Kind::kString) || !Fits(b, Kind::kString))
-          return Complain(op_at, fmt::format("\"+\" cannot add {} and {}; see to_string()",
-                                             Name(a), Name(b)));
+          return Complain(
+              op_at, fmt::format("\"+\" cannot add {} and {}; see to_string()", Name(a), Name(b)));
         left = Binary(Op::kAdd, Kind::kString, left, right);
       } else {
         Want(left, Kind::kNumber, at, plus ? "\"+\"" : "\"-\"");
         Want(right, Kind::kNumber, right_at, plus ? "\"+\"" : "\"-\"");
-        const Kind kind =
-            plus && a == Kind::kAny && b == Kind::kAny ? Kind::kAny : Kind::kNumber;
+        const Kind kind = plus && a == Kind::kAny && b == Kind::kAny ? Kind::kAny : Kind::kNumber;
         left = Binary(plus ? Op::kAdd : Op::kSubtract, kind, left, right);
       }
       if (++length_ > kMaxChain) return Complain(at, "too long");
@@ -432,14 +431,15 @@ class Parser {
 
   std::uint32_t Number(std::size_t at) {
     std::size_t n = 0;
-    while (n < rest_.size() && (IsDigit(rest_[n]) || rest_[n] == '.' || (rest_[n] | 0x20) == 'e' ||
-                                ((rest_[n] == '+' || rest_[n] == '-') && n > 0 &&
-                                 (rest_[n - 1] | 0x20) == 'e')))
+    while (n < rest_.size() &&
+           (IsDigit(rest_[n]) || rest_[n] == '.' || (rest_[n] | 0x20) == 'e' ||
+            ((rest_[n] == '+' || rest_[n] == '-') && n > 0 && (rest_[n - 1] | 0x20) == 'e')))
       ++n;
     // "1.abs()" is a call.
     const std::string_view text = rest_.substr(0, n);
     rest_.remove_prefix(n);
-    if (const auto i = ParseNumber<std::int64_t>(text)) return Literal(Value::Int(*i), Kind::kNumber);
+    if (const auto i = ParseNumber<std::int64_t>(text))
+      return Literal(Value::Int(*i), Kind::kNumber);
     const auto d = ParseNumber<double>(text);
     if (!d || !std::isfinite(*d))
       return Complain(at, fmt::format("\"{}\" is not a number", Printable(text, 40)));

@@ -35,7 +35,7 @@ class Scratch {
 
 struct Function {
   std::string_view name;
-  std::string_view alias;   ///< A second spelling, or empty.
+  std::string_view alias;    ///< A second spelling, or empty.
   std::uint8_t least, most;  ///< Number of arguments.
   Kind takes[3];
   Kind gives;
@@ -71,7 +71,7 @@ enum class Op : std::uint8_t {
 struct Node {
   Op op = Op::kLiteral;
   Kind kind = Kind::kAny;
-  std::uint32_t a = 0, b = 0;        ///< Children.
+  std::uint32_t a = 0, b = 0;         ///< Children.
   std::uint32_t args[3] = {0, 0, 0};  ///< Of a call.
   std::uint8_t arg_count = 0;
   const Function* function = nullptr;
@@ -82,7 +82,7 @@ struct Node {
 };
 
 struct Program {
-  std::vector<Node> nodes;  ///< The last one is the result.
+  std::vector<Node> nodes;        ///< The last one is the result.
   std::deque<std::string> texts;  ///< What literals point into.
 
   [[nodiscard]] Value Evaluate(const EventBatch& batch, const Event& e) const;

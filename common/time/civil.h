@@ -34,47 +34,6 @@ struct Civil {
   return era * 146'097 + day_of_era - 719'468;
 }
 
-/// Only year, month and day are set.
-[[nodiscard]] constexpr Civil CivilFromDays(std::int64_t days) {
-  days += 719'468;
-  const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
-  const std::int64_t day_of_era = days - era * 146'097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month = (5 * day_of_year + 2) / 153;
-  Civil c;
-  c.day = static_cast<int>(day_of_year - (153 * month + 2) / 5 + 1);
-  c.month = static_cast<int>(month < 10 ? month + 3 : month - 9);
-  c.year = year_of_era + era * 400 + (c.month <= 2 ? 1 : 0);
-  return c;
-}
-
-[[nodiscard]] constexpr Civil CivilFromNanos(std::int64_t ns) {
-  std::int64_t seconds = ns / kNsPerSecond, nanos = ns % kNsPerSecond;
-  if (nanos < 0) {
-    nanos += kNsPerSecond;
-    --seconds;
-  }
-  std::int64_t days = seconds / kSecondsPerDay, rest = seconds % kSecondsPerDay;
-  if (rest < 0) {
-    rest += kSecondsPerDay;
-    --days;
-  }
-  Civil c = CivilFromDays(days);
-  c.hour = static_cast<int>(rest / 3600);
-  c.minute = static_cast<int>(rest / 60 % 60);
-  c.second = static_cast<int>(rest % 60);
-  c.nanos = static_cast<int>(nanos);
-  return c;
-}
-
-/// 0 = Sunday.
-[[nodiscard]] constexpr int WeekdayFromDays(std::int64_t days) {
-  return static_cast<int>(days >= -4 ? (days + 4) % 7 : (days + 5) % 7 + 6);
-}
-
 /// False for a date or a time of day that does not exist. Second 60 is a leap second.
 [[nodiscard]] constexpr bool IsValid(const Civil& c) {
   return c.month >= 1 && c.month <= 12 && c.day >= 1 && c.day <= DaysInMonth(c.year, c.month) &&

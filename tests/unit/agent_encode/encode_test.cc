@@ -2,8 +2,8 @@
 
 #include <simdjson.h>
 
+#include "agent/core/escape.h"
 #include "agent/encode/encoder.h"
-#include "agent/encode/escape.h"
 #include "agent/encode/value.h"
 #include "tests/support/catch.h"
 

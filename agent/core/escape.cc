@@ -1,4 +1,4 @@
-#include "agent/encode/escape.h"
+#include "agent/core/escape.h"
 
 #include <bit>
 #include <cstdint>
