@@ -2,6 +2,8 @@
 
 #include <re2/re2.h>
 
+#include "common/log/log.h"
+
 namespace millrace::node {
 namespace {
 
@@ -48,6 +50,35 @@ Result<NameFilter> NameFilter::Make(const std::string& exclude, const std::strin
     f.include_ = std::make_unique<Pattern>(std::move(p));
   }
   return f;
+}
+
+namespace {
+
+tl::unexpected<Error> Exclusive(std::string_view a, std::string_view b) {
+  return Fail(ErrorCode::kInvalidArgument,
+              "--" + std::string(a) + " and --" + std::string(b) + " are mutually exclusive");
+}
+
+// The value of `name`, or of its old name.
+Result<std::string> NewOrOld(const FlagSet& flags, std::string_view name, std::string_view old) {
+  if (old.empty() || flags.GetText(old).empty()) return flags.GetText(name);
+  if (flags.IsSet(name)) return Exclusive(old, name);
+  log::Warn("A deprecated flag is used", {{"flag", old}, {"use", name}});
+  return flags.GetText(old);
+}
+
+}  // namespace
+
+Result<NameFilter> FilterFromFlags(const FlagSet& flags, const FilterFlags& names) {
+  MILLRACE_ASSIGN(std::string exclude, NewOrOld(flags, names.exclude, names.old_exclude));
+  MILLRACE_ASSIGN(const std::string include, NewOrOld(flags, names.include, names.old_include));
+  const bool asked =
+      flags.IsSet(names.exclude) || (!names.old_exclude.empty() && flags.IsSet(names.old_exclude));
+  if (!include.empty()) {
+    if (asked && !exclude.empty()) return Exclusive(names.exclude, names.include);
+    exclude.clear();
+  }
+  return NameFilter::Make(exclude, include);
 }
 
 bool NameFilter::Ignored(std::string_view name) {

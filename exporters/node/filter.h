@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "common/base/result.h"
+#include "common/flags/flags.h"
 
 namespace millrace::node {
 
@@ -43,5 +44,13 @@ class NameFilter {
   std::unique_ptr<Pattern> exclude_, include_;
   std::unordered_map<std::string, bool, Hash, std::equal_to<>> known_;
 };
+
+/// Flags that make a NameFilter. `exclude` may have a default: `include` switches that off.
+struct FilterFlags {
+  std::string_view exclude, include;
+  std::string_view old_exclude = {}, old_include = {};  ///< Deprecated names, or empty.
+};
+/// Old names are used with a warning. Fails when two flags contradict each other.
+[[nodiscard]] Result<NameFilter> FilterFromFlags(const FlagSet& flags, const FilterFlags& names);
 
 }  // namespace millrace::node

@@ -3,37 +3,21 @@
 #include <array>
 #include <string>
 
-// An explicit table: a linker drops self-registering objects of static libraries. One line a
-// collector, in order of names; collectors/<name>.cc defines k<Name>Collector.
-#define MILLRACE_COLLECTORS(X) \
-  X(Cgroups)                   \
-  X(Dmmultipath)               \
-  X(Drbd)                      \
-  X(Fibrechannel)              \
-  X(KernelHung)                \
-  X(Ksmd)                      \
-  X(Lnstat)                    \
-  X(Loadavg)                   \
-  X(Processes)                 \
-  X(Slabinfo)                  \
-  X(Swap)                      \
-  X(Sysctl)                    \
-  X(Tapestats)                 \
-  X(Uname)                     \
-  X(Watchdog)                  \
-  X(Xfrm)
 
 namespace millrace::node {
 
-#define MILLRACE_DECLARE(name) extern const CollectorEntry k##name##Collector;
-MILLRACE_COLLECTORS(MILLRACE_DECLARE)
-#undef MILLRACE_DECLARE
+// An explicit table: a linker drops self-registering objects of static libraries.
+#define MILLRACE_ENTRY(name) extern const CollectorEntry k##name##Collector;
+#include "exporters/node/collectors.def"
+#undef MILLRACE_ENTRY
 
 namespace {
 
-#define MILLRACE_ADDRESS(name) &k##name##Collector,
-constexpr std::array kTable = {MILLRACE_COLLECTORS(MILLRACE_ADDRESS)};
-#undef MILLRACE_ADDRESS
+#define MILLRACE_ENTRY(name) &k##name##Collector,
+constexpr auto kTable = std::to_array<const CollectorEntry*>({
+#include "exporters/node/collectors.def"
+});
+#undef MILLRACE_ENTRY
 
 std::string FlagName(const CollectorEntry& entry) {
   return std::string("collector.").append(entry.name);
@@ -80,6 +64,12 @@ bool IsEnabled(const FlagSet& flags, const CollectorEntry& entry) {
   const std::string flag = FlagName(entry);
   if (flags.GetSwitch("collector.disable-defaults") && !flags.IsSet(flag)) return false;
   return flags.GetSwitch(flag);
+}
+
+bool IsEnabled(const FlagSet& flags, std::string_view name) {
+  for (const CollectorEntry* entry : Collectors())
+    if (entry->name == name) return IsEnabled(flags, *entry);
+  return false;
 }
 
 }  // namespace millrace::node

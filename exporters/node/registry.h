@@ -14,5 +14,6 @@ void DeclareCollectorFlags(FlagSet& flags);
 [[nodiscard]] HostPaths PathsFrom(const FlagSet& flags);
 /// After --collector.x, --no-collector.x and --collector.disable-defaults.
 [[nodiscard]] bool IsEnabled(const FlagSet& flags, const CollectorEntry& entry);
+[[nodiscard]] bool IsEnabled(const FlagSet& flags, std::string_view name);
 
 }  // namespace millrace::node

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/strings.h"
@@ -62,6 +63,17 @@ struct Words {
   std::string_view words[N];
   std::size_t count = 0;
 };
+
+/// The numbers of a line into `out`, which is cleared first. False when a word is no number.
+inline bool ReadNumbers(std::string_view line, std::vector<std::uint64_t>& out) {
+  out.clear();
+  for (auto word = NextWord(line); !word.empty(); word = NextWord(line)) {
+    const auto number = ParseNumber<std::uint64_t>(word);
+    if (!number) return false;
+    out.push_back(*number);
+  }
+  return true;
+}
 
 /// A whole number as text, for label values: NumberText(7).view().
 class NumberText {
