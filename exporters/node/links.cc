@@ -1,6 +1,7 @@
 #include "exporters/node/links.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include <linux/ethtool.h>
@@ -120,26 +121,25 @@ std::optional<LinkMode> LinkModeOf(const std::string& name) {
   const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return std::nullopt;
   // The first call asks how many words the kernel's masks have, the second one fills them.
-  struct {
-    ethtool_link_settings settings;
-    std::uint32_t masks[3 * 127];
-  } request{};
+  constexpr std::size_t kMasks = std::size_t{3} * 127 * sizeof(std::uint32_t);
+  alignas(ethtool_link_settings) std::array<char, sizeof(ethtool_link_settings) + kMasks> room{};
+  auto& settings = *static_cast<ethtool_link_settings*>(static_cast<void*>(room.data()));
   ifreq r{};
   name.copy(r.ifr_name, IFNAMSIZ - 1);
-  r.ifr_data = static_cast<char*>(static_cast<void*>(&request));
-  request.settings.cmd = ETHTOOL_GLINKSETTINGS;
+  r.ifr_data = room.data();
+  settings.cmd = ETHTOOL_GLINKSETTINGS;
   if (::ioctl(fd.get(), SIOCETHTOOL, &r) != 0) return std::nullopt;
-  const int words = -request.settings.link_mode_masks_nwords;
+  const int words = -settings.link_mode_masks_nwords;
   if (words <= 0 || words > 127) return std::nullopt;
-  request.settings.cmd = ETHTOOL_GLINKSETTINGS;
-  request.settings.link_mode_masks_nwords = static_cast<std::int8_t>(words);
+  settings.cmd = ETHTOOL_GLINKSETTINGS;
+  settings.link_mode_masks_nwords = static_cast<std::int8_t>(words);
   if (::ioctl(fd.get(), SIOCETHTOOL, &r) != 0) return std::nullopt;
   LinkMode mode;
   constexpr std::uint32_t kUnknown = 0xFFFFFFFF;
-  if (request.settings.speed != kUnknown) mode.megabits = request.settings.speed;
-  mode.duplex = request.settings.duplex == DUPLEX_FULL   ? "Full"
-                : request.settings.duplex == DUPLEX_HALF ? "Half"
-                                                         : "Unknown";
+  if (settings.speed != kUnknown) mode.megabits = settings.speed;
+  mode.duplex = settings.duplex == DUPLEX_FULL   ? "Full"
+                : settings.duplex == DUPLEX_HALF ? "Half"
+                                                 : "Unknown";
   return mode;
 }
 

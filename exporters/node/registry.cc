@@ -3,7 +3,6 @@
 #include <array>
 #include <string>
 
-
 namespace millrace::node {
 
 // An explicit table: a linker drops self-registering objects of static libraries.
