@@ -139,6 +139,9 @@ void AppMetrics::report_exception(std::exception_ptr exception,
 void AppMetrics::report_message(std::string_view level, std::string_view text) {
   if (auto* r = error_reporter()) r->Message(level, text, app_metrics::Request::Current());
 }
+void AppMetrics::breadcrumb(std::string_view category, std::string_view text) {
+  if (auto* r = error_reporter()) r->Breadcrumb(category, text);
+}
 
 bool AppMetrics::flush_logs(std::chrono::milliseconds limit) {
   return impl_->log == nullptr || impl_->log->Flush(limit);

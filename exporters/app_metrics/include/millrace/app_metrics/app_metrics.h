@@ -107,6 +107,9 @@ class AppMetrics {
   /// A message with level "info", "warning" or "error".
   void report_message(std::string_view level, std::string_view text);
 
+  /// Something that happened; the last 30 of this thread's request go with its next report.
+  void breadcrumb(std::string_view category, std::string_view text);
+
   /// Waits until every access line handed in so far is written, at most `limit`.
   bool flush_logs(std::chrono::milliseconds limit);
 

@@ -42,6 +42,9 @@ class Request {
   [[nodiscard]] const Context& context() const { return context_; }
   [[nodiscard]] std::string_view client_ip() const { return {ip_.data(), ip_size_}; }
   [[nodiscard]] std::string_view path() const;
+  /// Path and query, secrets replaced by "***".
+  [[nodiscard]] std::string_view target() const { return {target_.data(), target_size_}; }
+  [[nodiscard]] std::string_view user() const { return {user_.data(), user_size_}; }
   [[nodiscard]] std::string_view method() const { return {method_.data(), method_size_}; }
   [[nodiscard]] std::string_view route() const { return {route_.data(), route_size_}; }
 
