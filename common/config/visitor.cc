@@ -192,8 +192,9 @@ YAML::Node Parse(const std::string& text, const std::string& file, Problems& pro
   }
 }
 
-Visitor::Visitor(const YAML::Node& map, std::string file, std::string path, Problems& problems)
-    : file_(std::move(file)), path_(std::move(path)), problems_(&problems) {
+Visitor::Visitor(const YAML::Node& map, std::string file, std::string path, Problems& problems,
+                 Dialect dialect)
+    : file_(std::move(file)), path_(std::move(path)), problems_(&problems), dialect_(dialect) {
   if (!map.IsDefined() || map.IsNull()) return;
   if (map.IsMap()) {
     map_.reset(map);
@@ -223,7 +224,11 @@ Visitor::~Visitor() {
 YAML::Node Visitor::Take(const char* name) {
   known_.emplace_back(name);
   const YAML::Node& map = map_;
-  return map.IsMap() ? map[name] : YAML::Node(YAML::NodeType::Undefined);
+  if (!map.IsMap()) return YAML::Node(YAML::NodeType::Undefined);
+  YAML::Node found = map[name];
+  if (dialect_.null_is_absent && found.IsDefined() && found.IsNull())
+    return YAML::Node(YAML::NodeType::Undefined);
+  return found;
 }
 
 Schema& Visitor::AddProperty(const char* name, const char* help) {
@@ -301,7 +306,9 @@ void Visitor::CheckChoice(const YAML::Node& n, const char* name,
 }
 
 void Visitor::LoadScalar(const YAML::Node& n, const std::string& path, bool& v) {
-  if (!n.IsScalar() || !YAML::convert<bool>::decode(n, v)) Fault(n, path, "must be true or false");
+  const bool quoted = dialect_.quoted_is_string && n.Tag() == "!";
+  if (quoted || !n.IsScalar() || !YAML::convert<bool>::decode(n, v))
+    Fault(n, path, "must be true or false");
 }
 
 void Visitor::LoadScalar(const YAML::Node& n, const std::string& path, double& v) {
@@ -327,7 +334,8 @@ void Visitor::LoadScalar(const YAML::Node& n, const std::string& path, Bytes& v)
 
 bool Visitor::LoadInteger(const YAML::Node& n, const std::string& path, std::int64_t low,
                           std::uint64_t high, std::int64_t& negative, std::uint64_t& positive) {
-  if (n.IsScalar()) {
+  const bool quoted = dialect_.quoted_is_string && n.Tag() == "!";
+  if (n.IsScalar() && !quoted) {
     const std::string& text = n.Scalar();
     if (const auto u = ParseNumber<std::uint64_t>(text); u && *u <= high) {
       positive = *u;

@@ -11,6 +11,7 @@
 //     v.Field("codec", c.codec, "How events are written.").OneOf({"json", "text"});
 //   }
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -105,6 +106,20 @@ struct Schema {
 [[nodiscard]] YAML::Node Parse(const std::string& text, const std::string& file,
                                Problems& problems);
 
+/// How strictly scalars are read. The default is the project's own; a drop-in for another program
+/// reads as that program does.
+struct Dialect {
+  bool null_is_absent = false;     ///< "key:" and "key: null" leave the default.
+  bool quoted_is_string = false;   ///< "true" and "5" in quotes are neither a boolean nor a number.
+};
+
+/// A type of the caller that reads itself from one node: the function returns a complaint or "".
+/// It is described as a string.
+template <class T>
+concept SelfReading = requires(const YAML::Node& n, T& v) {
+  { ReadYaml(n, v) } -> std::same_as<std::string>;
+};
+
 class Visitor;
 template <class T>
 concept Visitable = requires(Visitor& v, T& t) { Visit(v, t); };
@@ -120,7 +135,8 @@ struct EnumNames;
 class Visitor {
  public:
   /// Reading: `map` may be undefined or null, which is an empty mapping.
-  Visitor(const YAML::Node& map, std::string file, std::string path, Problems& problems);
+  Visitor(const YAML::Node& map, std::string file, std::string path, Problems& problems,
+          Dialect dialect = {});
   /// Describing.
   explicit Visitor(Schema& schema) : schema_(&schema) {}
   /// Reports unknown and repeated keys.
@@ -281,8 +297,10 @@ class Visitor {
         Load(item.second, path + "." + item.first.Scalar(), v[item.first.Scalar()]);
     } else if constexpr (Visitable<T>) {
       if (!n.IsMap() && !n.IsNull()) return Fault(n, path, "must be a mapping");
-      Visitor inner(n, file_, path, *problems_);
+      Visitor inner(n, file_, path, *problems_, dialect_);
       Visit(inner, v);
+    } else if constexpr (SelfReading<T>) {
+      if (std::string why = ReadYaml(n, v); !why.empty()) Fault(n, path, std::move(why));
     } else if constexpr (std::is_enum_v<T>) {
       std::vector<std::string_view> names;
       for (const auto& [value, text] : EnumNames<T>::kList) names.push_back(text);
@@ -330,6 +348,8 @@ class Visitor {
       s.kind = Schema::Kind::kObject;
       Visitor inner(s);
       Visit(inner, v);
+    } else if constexpr (SelfReading<T>) {
+      s.kind = Schema::Kind::kString;
     } else if constexpr (std::is_enum_v<T>) {
       s.kind = Schema::Kind::kString;
       for (const auto& [value, text] : EnumNames<T>::kList) {
@@ -360,6 +380,7 @@ class Visitor {
   std::string file_, path_;
   Problems* problems_ = nullptr;
   Schema* schema_ = nullptr;
+  Dialect dialect_;
   std::vector<std::string> known_;
 };
 

@@ -153,8 +153,7 @@ Result<Format> ParseFormat(std::string_view text) {
 
 bool Enabled(Level level) { return level >= Global().level; }
 
-void Write(Level level, std::string_view message, Fields fields, Where where) {
-  if (!Enabled(level)) return;
+std::string Line(Level level, std::string_view message, Fields fields, Fields more, Where where) {
   const Format format = Global().format;
   const std::string_view level_name = kLevelNames[static_cast<std::size_t>(level)];
   std::string line = format == Format::kJson ? "{\"time\":\"" : "time=";
@@ -165,8 +164,17 @@ void Write(Level level, std::string_view message, Fields fields, Where where) {
               std::string(BaseName(where.file)) + ":" + std::to_string(where.line), false);
   AppendField(line, format, "msg", message, false);
   for (const Field& f : fields) AppendField(line, format, f.key, f.text, f.bare);
+  for (const Field& f : more) AppendField(line, format, f.key, f.text, f.bare);
   if (format == Format::kJson) line += '}';
+  return line;
+}
+
+void WriteLine(std::string_view line) {
   Global().logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+}
+
+void Write(Level level, std::string_view message, Fields fields, Where where) {
+  if (Enabled(level)) WriteLine(Line(level, message, fields, {}, where));
 }
 
 bool Limit::Pass() {

@@ -54,6 +54,13 @@ void Configure(Level level, Format format);
 [[nodiscard]] Result<Format> ParseFormat(std::string_view text);
 [[nodiscard]] bool Enabled(Level level);
 
+/// The line that Write would write, without its end, whatever the configured level. For logs that
+/// are kept as well as written; `more` are fields that every line of such a log has.
+[[nodiscard]] std::string Line(Level level, std::string_view message, Fields fields,
+                               Fields more = {}, Where where = Where::Here());
+/// Writes a line made by Line(). Thread safe.
+void WriteLine(std::string_view line);
+
 /// Thread safe.
 void Write(Level level, std::string_view message, Fields fields, Where where = Where::Here());
 
