@@ -2,8 +2,8 @@
 // Typed configuration. A struct lists its keys once, in a function `Visit(Visitor&, Struct&)`; the
 // loader, the errors with file:line:column, the JSON Schema and the reference page all come from
 // that one list.
-// Visit() is found by argument-dependent lookup: it stands in the namespace of its struct, not in an
-// anonymous one inside it.
+// Visit() is found by argument-dependent lookup: it stands in the namespace of its struct, not in
+// an anonymous one inside it.
 //
 //   struct BatchConfig { std::uint64_t max_events = 2000; std::string codec = "json"; };
 //   void Visit(config::Visitor& v, BatchConfig& c) {
@@ -109,8 +109,8 @@ struct Schema {
 /// How strictly scalars are read. The default is the project's own; a drop-in for another program
 /// reads as that program does.
 struct Dialect {
-  bool null_is_absent = false;     ///< "key:" and "key: null" leave the default.
-  bool quoted_is_string = false;   ///< "true" and "5" in quotes are neither a boolean nor a number.
+  bool null_is_absent = false;    ///< "key:" and "key: null" leave the default.
+  bool quoted_is_string = false;  ///< "true" and "5" in quotes are neither a boolean nor a number.
 };
 
 /// A type of the caller that reads itself from one node: the function returns a complaint or "".

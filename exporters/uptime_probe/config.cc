@@ -42,7 +42,8 @@ std::string ReadYaml(const YAML::Node& n, GoDuration& v) {
 }
 
 std::string ReadYaml(const YAML::Node& n, ByteLimit& v) {
-  static constexpr const char* kWrong = "must be a number of bytes with a unit, such as 1MB or 512KiB";
+  static constexpr const char* kWrong =
+      "must be a number of bytes with a unit, such as 1MB or 512KiB";
   if (!n.IsScalar()) return kWrong;
   std::string_view text = n.Scalar();
   const bool negative = !text.empty() && text[0] == '-';
@@ -108,7 +109,8 @@ void VisitAddress(Visitor& v, std::string& protocol, bool& fallback) {
 void VisitProxy(Visitor& v, ProxyConfig& c) {
   v.Field("proxy_url", c.proxy_url, "HTTP or SOCKS5 proxy.").Check(BadUrl);
   v.Field("no_proxy", c.no_proxy, "Hosts, domains and networks that are asked directly.");
-  v.Field("proxy_from_environment", c.proxy_from_environment, "Use HTTP_PROXY, HTTPS_PROXY, NO_PROXY.");
+  v.Field("proxy_from_environment", c.proxy_from_environment,
+          "Use HTTP_PROXY, HTTPS_PROXY, NO_PROXY.");
   v.Field("proxy_connect_header", c.proxy_connect_header, "Headers of the CONNECT request.");
   if (!c.proxy_connect_header.empty() && !c.Set())
     v.Complain("proxy_connect_header", "needs proxy_url or proxy_from_environment");
@@ -148,10 +150,23 @@ bool Accepts(std::string_view encoding, std::string_view accept) {
 /// Headers that have a setting of their own or belong to the protocol.
 bool ReservedHeader(std::string_view name) {
   static constexpr std::array<std::string_view, 18> kReserved = {
-      "authorization", "host", "content-encoding", "content-length", "content-type", "user-agent",
-      "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "www-authenticate",
-      "accept-encoding", "x-prometheus-remote-write-version", "x-prometheus-remote-read-version",
-      "x-prometheus-scrape-timeout-seconds", "x-amz-date", "x-amz-security-token",
+      "authorization",
+      "host",
+      "content-encoding",
+      "content-length",
+      "content-type",
+      "user-agent",
+      "connection",
+      "keep-alive",
+      "proxy-authenticate",
+      "proxy-authorization",
+      "www-authenticate",
+      "accept-encoding",
+      "x-prometheus-remote-write-version",
+      "x-prometheus-remote-read-version",
+      "x-prometheus-scrape-timeout-seconds",
+      "x-amz-date",
+      "x-amz-security-token",
       "x-amz-content-sha256"};
   const std::string lower = ToLower(name);
   return std::find(kReserved.begin(), kReserved.end(), lower) != kReserved.end();
@@ -204,7 +219,8 @@ void Visit(Visitor& v, Authorization& c) {
   c.type = std::string(Trim(c.type));
   if (c.type.empty()) c.type = "Bearer";
   if (EqualsIgnoreCase(c.type, "basic")) v.Complain("type", "use basic_auth for type basic");
-  if (CountSet({!c.credentials.empty(), !c.credentials_file.empty(), !c.credentials_ref.empty()}) > 1)
+  if (CountSet({!c.credentials.empty(), !c.credentials_file.empty(), !c.credentials_ref.empty()}) >
+      1)
     v.Complain("", "at most one of credentials, credentials_file and credentials_ref may be set");
 }
 
@@ -221,7 +237,8 @@ void Visit(Visitor& v, OAuth2& c) {
   VisitProxy(v, c.proxy);
   if (CountSet({!c.client_secret.empty(), !c.client_secret_file.empty(),
                 !c.client_secret_ref.empty()}) > 1)
-    v.Complain("", "at most one of client_secret, client_secret_file and client_secret_ref may be set");
+    v.Complain("",
+               "at most one of client_secret, client_secret_file and client_secret_ref may be set");
 }
 
 void Visit(Visitor& v, HeaderValues& c) {
@@ -232,9 +249,11 @@ void Visit(Visitor& v, HeaderValues& c) {
 
 void Visit(Visitor& v, HeaderMatch& c) {
   v.Field("header", c.header, "Name of the header.").Required().NotEmpty();
-  v.Field("regexp", c.regexp, "What a value is compared with.").Required().Check([](const Regexp& r) {
-    return r.pattern().empty() ? std::string("must not be empty") : std::string();
-  });
+  v.Field("regexp", c.regexp, "What a value is compared with.")
+      .Required()
+      .Check([](const Regexp& r) {
+        return r.pattern().empty() ? std::string("must not be empty") : std::string();
+      });
   v.Field("allow_missing", c.allow_missing, "An absent header does not fail the probe.");
 }
 
@@ -282,7 +301,8 @@ void Visit(Visitor& v, HttpProbe& c) {
   const bool bearer = !bearer_token.empty() || !bearer_token_file.empty();
   if (!bearer_token.empty() && !bearer_token_file.empty())
     v.Complain("bearer_token_file", "cannot stand beside bearer_token");
-  if (CountSet({c.basic_auth.has_value(), c.oauth2.has_value(), c.authorization.has_value(), bearer}) > 1)
+  if (CountSet({c.basic_auth.has_value(), c.oauth2.has_value(), c.authorization.has_value(),
+                bearer}) > 1)
     v.Complain("", "at most one of basic_auth, oauth2, authorization and bearer_token may be set");
   if (bearer && !c.authorization)
     c.authorization = Authorization{"Bearer", bearer_token, bearer_token_file, ""};
@@ -306,8 +326,7 @@ void Visit(Visitor& v, HttpProbe& c) {
     v.Complain("valid_http_versions", "HTTP/3.0 needs enable_http3");
   if (c.enable_http3 && (lists("HTTP/2.0") || lists("HTTP/1.1")))
     v.Complain("valid_http_versions", "only HTTP/3.0 can be listed with enable_http3");
-  if (c.enable_http3 && c.enable_http2)
-    v.Complain("enable_http3", "needs enable_http2: false");
+  if (c.enable_http3 && c.enable_http2) v.Complain("enable_http3", "needs enable_http2: false");
 }
 
 void Visit(Visitor& v, Label& c) {
@@ -321,8 +340,7 @@ void Visit(Visitor& v, QueryResponse& c) {
   v.Field("labels", c.labels, "Labels of probe_expect_info.");
   v.Field("send", c.send, "Line to send; ${1} is the first group of expect.");
   v.Field("starttls", c.starttls, "Continue over TLS.");
-  if (c.expect && !c.expect_bytes.empty())
-    v.Complain("expect_bytes", "cannot stand beside expect");
+  if (c.expect && !c.expect_bytes.empty()) v.Complain("expect_bytes", "cannot stand beside expect");
 }
 
 void Visit(Visitor& v, TcpProbe& c) {
@@ -345,8 +363,7 @@ void Visit(Visitor& v, UdpProbe& c) {
   v.Field("send", c.send, "The datagram.");
   v.Field("expect", c.expect, "The answer must match.");
   v.Field("expect_bytes", c.expect_bytes, "The answer must begin with these bytes.");
-  if (c.expect && !c.expect_bytes.empty())
-    v.Complain("expect_bytes", "cannot stand beside expect");
+  if (c.expect && !c.expect_bytes.empty()) v.Complain("expect_bytes", "cannot stand beside expect");
 }
 
 void Visit(Visitor& v, IcmpProbe& c) {
@@ -384,7 +401,8 @@ void Visit(Visitor& v, DnsProbe& c) {
   v.Field("valid_rcodes", c.valid_rcodes, "Accepted answers, NOERROR by default.");
   v.Field("validate_answer_rrs", c.validate_answer_rrs, "Rules for the answer section.");
   v.Field("validate_authority_rrs", c.validate_authority_rrs, "Rules for the authority section.");
-  v.Field("validate_additional_rrs", c.validate_additional_rrs, "Rules for the additional section.");
+  v.Field("validate_additional_rrs", c.validate_additional_rrs,
+          "Rules for the additional section.");
 }
 
 void Visit(Visitor& v, GrpcProbe& c) {
@@ -420,8 +438,8 @@ Result<Config> ParseConfig(const std::string& text, const std::string& file) {
   MILLRACE_TRY(problems.ToStatus());
   for (auto& [name, module] : c.modules) {
     if (module.http.warned_no_follow_redirects)
-      c.warnings.push_back(fmt::format(
-          "module {}: no_follow_redirects is deprecated, use follow_redirects", name));
+      c.warnings.push_back(
+          fmt::format("module {}: no_follow_redirects is deprecated, use follow_redirects", name));
     if (module.http.enable_http3)
       c.warnings.push_back(fmt::format(
           "module {}: HTTP/3 is not supported, its probes fail with reason unsupported", name));

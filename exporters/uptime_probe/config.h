@@ -157,9 +157,9 @@ struct IcmpProbe {
   int payload_size = 0;
   bool dont_fragment = false;
   int ttl = 64;
-  int count = 1;                                    ///< Additional: echo requests a probe.
+  int count = 1;                                        ///< Additional: echo requests a probe.
   GoDuration interval{std::chrono::milliseconds(200)};  ///< Additional: between two requests.
-  double max_loss_ratio = 0.99;                     ///< Additional: more loss fails the probe.
+  double max_loss_ratio = 0.99;                         ///< Additional: more loss fails the probe.
 };
 
 struct RrValidator {

@@ -29,10 +29,12 @@ bool PlainSafe(std::string_view s) {
   static constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@`";
   if (s.empty() || s.front() == ' ' || s.back() == ' ' || s.back() == ':') return false;
   if (kIndicators.find(s[0]) != std::string_view::npos) {
-    const bool may_lead = (s[0] == '-' || s[0] == '?' || s[0] == ':') && s.size() > 1 && s[1] != ' ';
+    const bool may_lead =
+        (s[0] == '-' || s[0] == '?' || s[0] == ':') && s.size() > 1 && s[1] != ' ';
     if (!may_lead) return false;
   }
-  if (s.find(": ") != std::string_view::npos || s.find(" #") != std::string_view::npos) return false;
+  if (s.find(": ") != std::string_view::npos || s.find(" #") != std::string_view::npos)
+    return false;
   return !s.starts_with("---") && !s.starts_with("...") && !LooksTyped(s);
 }
 
@@ -174,7 +176,8 @@ std::string DurationText(std::chrono::nanoseconds d) {
   const std::int64_t left = ns < 0 ? -ns : ns;
   const auto fraction = [](double v) {
     std::array<char, 40> text{};
-    const auto r = std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::fixed);
+    const auto r =
+        std::to_chars(text.data(), text.data() + text.size(), v, std::chars_format::fixed);
     return std::string(text.data(), r.ptr);
   };
   if (left < 1'000) return sign + std::to_string(left) + "ns";
@@ -203,7 +206,8 @@ std::string BytesText(std::int64_t bytes) {
 }
 
 std::string_view VersionText(TlsVersion v) {
-  static constexpr std::array<std::string_view, 5> kNames = {"", "TLS10", "TLS11", "TLS12", "TLS13"};
+  static constexpr std::array<std::string_view, 5> kNames = {"", "TLS10", "TLS11", "TLS12",
+                                                             "TLS13"};
   return kNames[static_cast<std::size_t>(v)];
 }
 
@@ -224,8 +228,7 @@ void Tls(Writer& out, const TlsConfig& c, std::string_view key = "tls_config") {
     w.Text("server_name", c.server_name);
   };
   rest_before(test);
-  const bool versions =
-      c.min_version != TlsVersion::kUnset || c.max_version != TlsVersion::kUnset;
+  const bool versions = c.min_version != TlsVersion::kUnset || c.max_version != TlsVersion::kUnset;
   if (probe.empty() && !c.insecure_skip_verify && !versions) return;
   out.Map(key, [&](Writer& w) {
     rest_before(w);
@@ -249,7 +252,8 @@ void Proxy(Writer& w, const ProxyConfig& c) {
 }
 
 void Http(Writer& w, const HttpProbe& c) {
-  w.Items("valid_status_codes", c.valid_status_codes, [](int code) { return std::to_string(code); });
+  w.Items("valid_status_codes", c.valid_status_codes,
+          [](int code) { return std::to_string(code); });
   w.Strings("valid_http_versions", c.valid_http_versions);
   w.Text("preferred_ip_protocol", c.preferred_ip_protocol);
   w.True("ip_protocol_fallback", c.ip_protocol_fallback);
@@ -276,14 +280,17 @@ void Http(Writer& w, const HttpProbe& c) {
   w.Text("body", c.body);
   w.Text("body_file", c.body_file);
   if (c.basic_auth)
-    w.Map("basic_auth", [&a = *c.basic_auth](Writer& inner) {
-      inner.Text("username", a.username);
-      inner.Text("username_file", a.username_file);
-      inner.Text("username_ref", a.username_ref);
-      inner.Secret("password", a.password);
-      inner.Text("password_file", a.password_file);
-      inner.Text("password_ref", a.password_ref);
-    }, true);
+    w.Map(
+        "basic_auth",
+        [&a = *c.basic_auth](Writer& inner) {
+          inner.Text("username", a.username);
+          inner.Text("username_file", a.username_file);
+          inner.Text("username_ref", a.username_ref);
+          inner.Secret("password", a.password);
+          inner.Text("password_file", a.password_file);
+          inner.Text("password_ref", a.password_ref);
+        },
+        true);
   if (c.authorization)
     w.Map("authorization", [&a = *c.authorization](Writer& inner) {
       inner.Text("type", a.type);
@@ -312,11 +319,15 @@ void Http(Writer& w, const HttpProbe& c) {
   Proxy(w, c.proxy);
   w.Map("http_headers", [&](Writer& inner) {
     for (const auto& [name, h] : c.http_headers)
-      inner.Map(name, [&h = h](Writer& values) {
-        values.Strings("values", h.values);
-        values.Items("secrets", h.secrets, [](const config::Secret&) { return std::string("<secret>"); });
-        values.Strings("files", h.files);
-      }, true);
+      inner.Map(
+          name,
+          [&h = h](Writer& values) {
+            values.Strings("values", h.values);
+            values.Items("secrets", h.secrets,
+                         [](const config::Secret&) { return std::string("<secret>"); });
+            values.Strings("files", h.files);
+          },
+          true);
   });
   w.Text("compression", c.compression);
   if (c.body_size_limit.value > 0) w.Line("body_size_limit", BytesText(c.body_size_limit.value));

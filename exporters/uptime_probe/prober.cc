@@ -26,7 +26,9 @@ double& MetricSet::Sample(std::string_view name, const std::vector<LabelPair>& l
   }
   for (Series& s : family->series)
     if (std::equal(s.labels.begin(), s.labels.end(), labels.begin(), labels.end(),
-                   [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; }))
+                   [](const auto& a, const auto& b) {
+                     return a.first == b.first && a.second == b.second;
+                   }))
       return s.value;
   Series& added = family->series.emplace_back();
   for (const auto& [key, value] : labels) added.labels.emplace_back(key, value);

@@ -83,8 +83,7 @@ class ProbeLog {
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
-  void Write(log::Level level, std::string_view message, log::Fields fields,
-             log::Where where);
+  void Write(log::Level level, std::string_view message, log::Fields fields, log::Where where);
   log::Level level_;
   const std::string& module_;
   const std::string& target_;

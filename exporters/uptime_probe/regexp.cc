@@ -34,9 +34,8 @@ Result<Regexp> Regexp::Compile(std::string pattern) {
 }
 
 bool Regexp::Matches(std::string_view text) const {
-  return compiled_ != nullptr &&
-         compiled_->re.Match({text.data(), text.size()}, 0, text.size(), RE2::UNANCHORED, nullptr,
-                             0);
+  return compiled_ != nullptr && compiled_->re.Match({text.data(), text.size()}, 0, text.size(),
+                                                     RE2::UNANCHORED, nullptr, 0);
 }
 
 std::vector<std::string_view> Regexp::Find(std::string_view text) const {
@@ -49,7 +48,8 @@ std::vector<std::string_view> Regexp::Find(std::string_view text) const {
   std::vector<std::string_view> groups;
   groups.reserve(pieces.size());
   for (const auto& p : pieces)
-    groups.push_back(p.data() == nullptr ? std::string_view() : std::string_view(p.data(), p.size()));
+    groups.push_back(p.data() == nullptr ? std::string_view()
+                                         : std::string_view(p.data(), p.size()));
   return groups;
 }
 

@@ -78,9 +78,10 @@ class Normalizer {
       if (item.first.Scalar() != "<<") merged.force_insert(item.first, item.second);
     for (YAML::Node& from : sources) {
       if (!from.IsMap())
-        return Fail(ErrorCode::kParse,
-                    fmt::format("yaml: line {}: map merge requires map or sequence of maps as the value",
-                                source.Mark().line + 1));
+        return Fail(
+            ErrorCode::kParse,
+            fmt::format("yaml: line {}: map merge requires map or sequence of maps as the value",
+                        source.Mark().line + 1));
       if (++merges_ > 10'000) return Fail(ErrorCode::kParse, "yaml: too many merges");
       MILLRACE_TRY(Merge(from));
       for (const auto& item : from) {
@@ -101,9 +102,11 @@ std::string SyntaxFault(const YAML::ParserException& e) {
   const bool scanner = e.msg.find("unknown token") != std::string::npos ||
                        e.msg.find("illegal tab") != std::string::npos;
   if (scanner)
-    return fmt::format("yaml: line {}: found character that cannot start any token", e.mark.line + 1);
+    return fmt::format("yaml: line {}: found character that cannot start any token",
+                       e.mark.line + 1);
   if (e.msg.find("end of sequence flow not found") != std::string::npos)
-    return fmt::format("yaml: line {}: did not find expected node content", std::max(1, e.mark.line));
+    return fmt::format("yaml: line {}: did not find expected node content",
+                       std::max(1, e.mark.line));
   return fmt::format("yaml: line {}: {}", e.mark.line + 1, e.msg);
 }
 
@@ -111,7 +114,8 @@ std::string SyntaxFault(const YAML::ParserException& e) {
 
 Result<YAML::Node> LoadYamlTree(const std::string& text) {
   // yaml-cpp recurses once a level; a hostile text must not use up the stack or quadratic time.
-  if (std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; }) > 100'000)
+  if (std::count_if(text.begin(), text.end(), [](char c) { return c == '[' || c == '{'; }) >
+      100'000)
     return Fail(ErrorCode::kParse, "yaml: too many brackets");
   try {
     YAML::Node root = YAML::Load(text);

@@ -14,12 +14,12 @@ namespace millrace::uptime_probe::cel {
 
 enum class Op : unsigned char {
   kLiteral,
-  kVariable,    // name; children none
-  kSelect,      // a.name
-  kHas,         // has(a.name)
-  kIndex,       // a[b]
+  kVariable,  // name; children none
+  kSelect,    // a.name
+  kHas,       // has(a.name)
+  kIndex,     // a[b]
   kList,
-  kMap,         // key, value, key, value...
+  kMap,  // key, value, key, value...
   kConditional,
   kOr,
   kAnd,

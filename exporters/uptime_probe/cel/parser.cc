@@ -20,10 +20,10 @@ struct Function {
   bool method;
 };
 constexpr Function kFunctions[] = {
-    {"size", 1, false},   {"size", 1, true},     {"contains", 2, true}, {"startsWith", 2, true},
+    {"size", 1, false},    {"size", 1, true},    {"contains", 2, true}, {"startsWith", 2, true},
     {"endsWith", 2, true}, {"matches", 2, true}, {"matches", 2, false}, {"int", 1, false},
-    {"uint", 1, false},   {"double", 1, false},  {"string", 1, false},  {"bool", 1, false},
-    {"dyn", 1, false},    {"type", 1, false}};
+    {"uint", 1, false},    {"double", 1, false}, {"string", 1, false},  {"bool", 1, false},
+    {"dyn", 1, false},     {"type", 1, false}};
 
 class Parser {
  public:
@@ -58,7 +58,8 @@ class Parser {
     Blanks();
     if (!text_.substr(at_).starts_with(word)) return false;
     const std::size_t end = at_ + word.size();
-    if (end < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[end])) != 0 || text_[end] == '_'))
+    if (end < text_.size() &&
+        (std::isalnum(static_cast<unsigned char>(text_[end])) != 0 || text_[end] == '_'))
       return false;
     at_ = end;
     return true;
@@ -130,8 +131,8 @@ class Parser {
 
   Result<Tree> Relation() {
     static constexpr std::pair<std::string_view, Op> kOps[] = {
-        {"==", Op::kEqual},     {"!=", Op::kNotEqual}, {"<=", Op::kLessEqual},
-        {">=", Op::kGreaterEqual}, {"<", Op::kLess},   {">", Op::kGreater}};
+        {"==", Op::kEqual},        {"!=", Op::kNotEqual}, {"<=", Op::kLessEqual},
+        {">=", Op::kGreaterEqual}, {"<", Op::kLess},      {">", Op::kGreater}};
     MILLRACE_ASSIGN(Tree left, Sum());
     for (;;) {
       std::optional<Op> op;
@@ -157,7 +158,7 @@ class Parser {
   Result<Tree> Product() {
     MILLRACE_ASSIGN(Tree left, Unary());
     for (;;) {
-      const Op op = Take("*") ? Op::kMultiply
+      const Op op = Take("*")   ? Op::kMultiply
                     : Take("/") ? Op::kDivide
                     : Take("%") ? Op::kModulo
                                 : Op::kLiteral;
@@ -225,8 +226,8 @@ class Parser {
   }
 
   Result<Tree> Method(Tree receiver, const std::string& name) {
-    static constexpr std::array<std::string_view, 5> kMacros = {"all", "exists", "exists_one", "map",
-                                                                "filter"};
+    static constexpr std::array<std::string_view, 5> kMacros = {"all", "exists", "exists_one",
+                                                                "map", "filter"};
     if (std::find(kMacros.begin(), kMacros.end(), name) != kMacros.end())
       return Comprehension(std::move(receiver), name);
     MILLRACE_ASSIGN(std::vector<Tree> arguments, Arguments());
@@ -255,11 +256,12 @@ class Parser {
   }
 
   Result<Tree> Call(const std::string& name, std::vector<Tree> arguments, bool method) {
-    const bool known = std::any_of(
-        std::begin(kFunctions), std::end(kFunctions), [&](const Function& f) {
+    const bool known =
+        std::any_of(std::begin(kFunctions), std::end(kFunctions), [&](const Function& f) {
           return f.name == name && f.method == method && f.arguments == arguments.size();
         });
-    if (!known) return Bad(fmt::format("undeclared reference or wrong number of arguments: {}", name));
+    if (!known)
+      return Bad(fmt::format("undeclared reference or wrong number of arguments: {}", name));
     auto node = std::make_unique<Node>();
     node->op = Op::kCall;
     node->name = name;
@@ -300,8 +302,8 @@ class Parser {
       MILLRACE_ASSIGN(std::vector<Tree> arguments, Arguments());
       return Call(word, std::move(arguments), false);
     }
-    static constexpr std::array<std::string_view, 8> kTypes = {"bool", "int",  "uint", "double",
-                                                               "string", "list", "map", "null_type"};
+    static constexpr std::array<std::string_view, 8> kTypes = {
+        "bool", "int", "uint", "double", "string", "list", "map", "null_type"};
     for (const auto type : kTypes)
       if (word == type) return Literal(Value{TypeName{type}});
     if (word != "body" && std::find(scope_.begin(), scope_.end(), word) == scope_.end())
@@ -358,7 +360,8 @@ class Parser {
               : std::isdigit(static_cast<unsigned char>(c)) != 0)
         continue;
       const bool exponent = !hex && (c == 'e' || c == 'E');
-      const bool sign = (c == '+' || c == '-') && end > at_ && (text_[end - 1] | 0x20) == 'e' && real;
+      const bool sign =
+          (c == '+' || c == '-') && end > at_ && (text_[end - 1] | 0x20) == 'e' && real;
       if (!exponent && !sign && (hex || c != '.')) break;
       real = true;
     }
@@ -378,7 +381,8 @@ class Parser {
     }
     constexpr std::uint64_t kMost = static_cast<std::uint64_t>(INT64_MAX);
     if (*u > kMost + (negative ? 1 : 0)) return Bad("number too large");
-    return Literal(Value{negative ? static_cast<std::int64_t>(~*u + 1) : static_cast<std::int64_t>(*u)});
+    return Literal(
+        Value{negative ? static_cast<std::int64_t>(~*u + 1) : static_cast<std::int64_t>(*u)});
   }
 
   static void AppendUtf8(std::string& out, std::uint32_t c) {
@@ -423,10 +427,15 @@ class Parser {
         continue;
       }
       const bool octal = e >= '0' && e <= '3';
-      const std::size_t size = octal ? 3 : e == 'x' || e == 'X' ? 2 : e == 'u' ? 4 : e == 'U' ? 8 : 0;
+      const std::size_t size = octal                  ? 3
+                               : e == 'x' || e == 'X' ? 2
+                               : e == 'u'             ? 4
+                               : e == 'U'             ? 8
+                                                      : 0;
       if (octal) --at_;
       const auto code = ParseNumber<std::uint32_t>(text_.substr(at_, size), octal ? 8 : 16);
-      if (size == 0 || !code || at_ + size > text_.size() || *code > 0x10ffff || (*code & 0xfffff800U) == 0xd800)
+      if (size == 0 || !code || at_ + size > text_.size() || *code > 0x10ffff ||
+          (*code & 0xfffff800U) == 0xd800)
         return Bad("bad escape");
       at_ += size;
       AppendUtf8(out, *code);

@@ -24,7 +24,8 @@ class Evaluator {
   Evaluator(const Value& body, Deadline deadline) : body_(body), deadline_(deadline) {}
 
   Result<Value> Run(const Node& n) {
-    if (++steps_ > kMaxSteps) return Fail(ErrorCode::kResourceExhausted, "expression takes too long");
+    if (++steps_ > kMaxSteps)
+      return Fail(ErrorCode::kResourceExhausted, "expression takes too long");
     if ((steps_ & 1023) == 0 && Clock::now() >= deadline_)
       return Fail(ErrorCode::kTimeout, "deadline exceeded in the expression");
     switch (n.op) {
@@ -122,7 +123,8 @@ class Evaluator {
       break;
     }
     if (const auto* u = key.As<std::uint64_t>()) at = *u;
-    if (const auto* d = key.As<double>(); d != nullptr && *d >= 0 && *d < 1e15 && std::floor(*d) == *d)
+    if (const auto* d = key.As<double>();
+        d != nullptr && *d >= 0 && *d < 1e15 && std::floor(*d) == *d)
       at = static_cast<std::size_t>(*d);
     if (!at || *at >= list->size()) return Fail(ErrorCode::kNotFound, "index out of bounds");
     return (*list)[*at];
@@ -142,7 +144,8 @@ class Evaluator {
     for (std::size_t i = 0; i < n.children.size(); i += 2) {
       MILLRACE_ASSIGN(Value key, Run(*n.children[i]));
       MILLRACE_ASSIGN(Value value, Run(*n.children[i + 1]));
-      if (Find(*map, key) != nullptr) return Fail(ErrorCode::kInvalidArgument, "repeated key in a map");
+      if (Find(*map, key) != nullptr)
+        return Fail(ErrorCode::kInvalidArgument, "repeated key in a map");
       map->emplace_back(std::move(key), std::move(value));
     }
     return Value{std::shared_ptr<const Map>(std::move(map))};
@@ -211,8 +214,7 @@ class Evaluator {
         break;
       default:
         if (b == 0) return Fail(ErrorCode::kInvalidArgument, "division by zero");
-        if constexpr (std::is_signed_v<T>)
-          overflow = a == std::numeric_limits<T>::min() && b == -1;
+        if constexpr (std::is_signed_v<T>) overflow = a == std::numeric_limits<T>::min() && b == -1;
         if (!overflow) out = op == Op::kDivide ? a / b : a % b;
     }
     if (overflow) return Fail(ErrorCode::kInvalidArgument, "integer overflow");
@@ -222,9 +224,11 @@ class Evaluator {
   Result<Value> Arithmetic(const Node& n) {
     MILLRACE_ASSIGN(const Value a, Run(*n.children[0]));
     MILLRACE_ASSIGN(const Value b, Run(*n.children[1]));
-    if (const auto *x = a.As<std::int64_t>(), *y = b.As<std::int64_t>(); x != nullptr && y != nullptr)
+    if (const auto *x = a.As<std::int64_t>(), *y = b.As<std::int64_t>();
+        x != nullptr && y != nullptr)
       return Integers(n.op, *x, *y);
-    if (const auto *x = a.As<std::uint64_t>(), *y = b.As<std::uint64_t>(); x != nullptr && y != nullptr)
+    if (const auto *x = a.As<std::uint64_t>(), *y = b.As<std::uint64_t>();
+        x != nullptr && y != nullptr)
       return Integers(n.op, *x, *y);
     if (const auto *x = a.As<double>(), *y = b.As<double>();
         x != nullptr && y != nullptr && n.op != Op::kModulo) {
@@ -234,7 +238,8 @@ class Evaluator {
                                            : *x / *y};
     }
     if (n.op == Op::kAdd) {
-      if (const auto *x = a.As<std::string>(), *y = b.As<std::string>(); x != nullptr && y != nullptr) {
+      if (const auto *x = a.As<std::string>(), *y = b.As<std::string>();
+          x != nullptr && y != nullptr) {
         if (x->size() + y->size() > kMaxString)
           return Fail(ErrorCode::kResourceExhausted, "string too long");
         return Value{*x + *y};
@@ -267,7 +272,8 @@ class Evaluator {
     };
     if (const auto* d = v.As<double>()) {
       if (!fits(*d)) return Fail(ErrorCode::kInvalidArgument, "number out of range");
-      return is_unsigned ? Value{static_cast<std::uint64_t>(*d)} : Value{static_cast<std::int64_t>(*d)};
+      return is_unsigned ? Value{static_cast<std::uint64_t>(*d)}
+                         : Value{static_cast<std::int64_t>(*d)};
     }
     if (const auto* i = v.As<std::int64_t>()) {
       if (!is_unsigned) return v;
@@ -361,8 +367,10 @@ class Evaluator {
       if (!condition || !mapped) {
         Error error = !condition ? std::move(condition).error() : std::move(mapped).error();
         // all() and exists() are folds of && and ||: a later item may still decide.
-        const bool limit = error.code == ErrorCode::kTimeout || error.code == ErrorCode::kResourceExhausted;
-        if (limit || (n.name != "all" && n.name != "exists")) return tl::make_unexpected(std::move(error));
+        const bool limit =
+            error.code == ErrorCode::kTimeout || error.code == ErrorCode::kResourceExhausted;
+        if (limit || (n.name != "all" && n.name != "exists"))
+          return tl::make_unexpected(std::move(error));
         failed = std::move(error);
         continue;
       }

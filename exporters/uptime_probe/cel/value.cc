@@ -7,7 +7,7 @@
 namespace millrace::uptime_probe::cel {
 
 std::string_view Value::Type() const {
-  static constexpr std::string_view kNames[] = {"null_type", "bool", "int",  "uint", "double",
+  static constexpr std::string_view kNames[] = {"null_type", "bool", "int", "uint", "double",
                                                 "string",    "list", "map", "type"};
   return kNames[v.index()];
 }
@@ -95,9 +95,9 @@ Result<int> Compare(const Value& a, const Value& b) {
     return Order(*x, *y);
   if (const auto *x = a.As<bool>(), *y = b.As<bool>(); x != nullptr && y != nullptr)
     return Order(*x, *y);
-  return Fail(ErrorCode::kInvalidArgument, "no such overload: comparison of " +
-                                               std::string(a.Type()) + " and " +
-                                               std::string(b.Type()));
+  return Fail(
+      ErrorCode::kInvalidArgument,
+      "no such overload: comparison of " + std::string(a.Type()) + " and " + std::string(b.Type()));
 }
 
 const Value* Find(const Map& map, const Value& key) {

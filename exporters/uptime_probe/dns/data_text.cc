@@ -1,10 +1,9 @@
 // The presentation form of record data: RFC 1035, 2782 (SRV), 3403 (NAPTR), 3596 (AAAA), 4034
 // (DNSSEC), 4255 (SSHFP), 5155 (NSEC3), 6698 (TLSA), 7553 (URI), 8659 (CAA), 9460 (SVCB).
-#include <arpa/inet.h>
-
 #include <array>
 #include <ctime>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "common/base/strings.h"
@@ -149,23 +148,23 @@ std::string DataText(std::uint16_t type, Reader& r, std::uint32_t& serial) {
       for (int i = 0; i < 4; ++i) out += fmt::format(" {}", r.U32());
       return out;
     }
-    case 14:  // MINFO
-    case 17:  // RP
+    case 14:    // MINFO
+    case 17:    // RP
     case 58: {  // TALINK
       std::string out = r.Name();
       return out + " " + r.Name();
     }
-    case 15:  // MX
-    case 18:  // AFSDB
-    case 21:  // RT
+    case 15:    // MX
+    case 18:    // AFSDB
+    case 21:    // RT
     case 36: {  // KX
       const unsigned preference = r.U16();
       return fmt::format("{} {}", preference, r.Name());
     }
-    case 13:  // HINFO
-    case 16:  // TXT
-    case 56:  // NINFO
-    case 99:  // SPF
+    case 13:   // HINFO
+    case 16:   // TXT
+    case 56:   // NINFO
+    case 99:   // SPF
     case 258:  // AVC
     case 261:  // RESINFO
       return Strings(r);
@@ -183,9 +182,9 @@ std::string DataText(std::uint16_t type, Reader& r, std::uint32_t& serial) {
       const unsigned kind = r.U16(), tag = r.U16(), algorithm = r.U8();
       return fmt::format("{} {} {} {}", kind, tag, algorithm, Base64Encode(r.Rest()));
     }
-    case 43:     // DS
-    case 59:     // CDS
-    case 32768:  // TA
+    case 43:       // DS
+    case 59:       // CDS
+    case 32768:    // TA
     case 32769: {  // DLV
       const unsigned tag = r.U16(), algorithm = r.U8(), digest = r.U8();
       return fmt::format("{} {} {} {}", tag, algorithm, digest, Hex(r.Rest(), true));
@@ -208,9 +207,9 @@ std::string DataText(std::uint16_t type, Reader& r, std::uint32_t& serial) {
       std::string out = r.Name();
       return out + TypeBitmap(r);
     }
-    case 25:  // KEY
-    case 48:  // DNSKEY
-    case 60:  // CDNSKEY
+    case 25:    // KEY
+    case 48:    // DNSKEY
+    case 60:    // CDNSKEY
     case 57: {  // RKEY
       const unsigned flags = r.U16(), protocol = r.U8(), algorithm = r.U8();
       return fmt::format("{} {} {} {}", flags, protocol, algorithm, Base64Encode(r.Rest()));

@@ -32,7 +32,8 @@ Status PutName(std::string& out, std::string_view name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '.') {
       if (name == ".") break;
-      if (!flush()) return Fail(ErrorCode::kInvalidArgument, "bad domain name: empty or long label");
+      if (!flush())
+        return Fail(ErrorCode::kInvalidArgument, "bad domain name: empty or long label");
     } else if (name[i] == '\\' && i + 3 < name.size() &&
                ParseNumber<std::uint8_t>(name.substr(i + 1, 3))) {
       label += static_cast<char>(*ParseNumber<std::uint8_t>(name.substr(i + 1, 3)));
@@ -46,7 +47,8 @@ Status PutName(std::string& out, std::string_view name) {
   if (!label.empty() && !flush())
     return Fail(ErrorCode::kInvalidArgument, "bad domain name: long label");
   out += '\0';
-  if (out.size() - begin > 255) return Fail(ErrorCode::kInvalidArgument, "bad domain name: too long");
+  if (out.size() - begin > 255)
+    return Fail(ErrorCode::kInvalidArgument, "bad domain name: too long");
   return {};
 }
 

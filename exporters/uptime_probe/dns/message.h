@@ -9,7 +9,8 @@
 
 namespace millrace::uptime_probe::dns {
 
-inline constexpr std::uint16_t kTypeA = 1, kTypeCname = 5, kTypeSoa = 6, kTypeAaaa = 28, kTypeAny = 255;
+inline constexpr std::uint16_t kTypeA = 1, kTypeCname = 5, kTypeSoa = 6, kTypeAaaa = 28,
+                               kTypeAny = 255;
 inline constexpr std::uint16_t kClassIn = 1;
 
 struct Question {
@@ -21,8 +22,8 @@ struct Record {
   std::string name;  ///< Fully qualified, escaped.
   std::uint16_t type = 0, class_ = 0;
   std::uint32_t ttl = 0;
-  std::string text;    ///< The data as a zone file has it.
-  std::string data;    ///< The data as sent; names inside may be compressed and mean nothing here.
+  std::string text;  ///< The data as a zone file has it.
+  std::string data;  ///< The data as sent; names inside may be compressed and mean nothing here.
   std::uint32_t serial = 0;  ///< Of a SOA record.
   /// "name.\tTTL\tCLASS\tTYPE\tdata"
   [[nodiscard]] std::string Text() const;

@@ -52,7 +52,7 @@ void AppendLabel(std::string& out, std::string_view label) {
 std::string Reader::Name() {
   std::string out;
   std::size_t at = at_, length = 0;
-  std::size_t resume = 0;  // behind the first pointer
+  std::size_t resume = 0;   // behind the first pointer
   std::size_t limit = at_;  // a pointer must go before the place it was met
   std::size_t end = end_;
   while (ok_) {

@@ -56,7 +56,8 @@ Result<Token> AskForToken(const OAuth2& c, const std::string& secret, bool in_he
   for (const auto& [key, value] : c.endpoint_params)
     form += "&" + FormEncode(key) + "=" + FormEncode(value);
   if (in_header) {
-    request.headers.Set("Authorization", "Basic " + Base64Encode(FormEncode(c.client_id) + ":" + FormEncode(secret)));
+    request.headers.Set("Authorization", "Basic " + Base64Encode(FormEncode(c.client_id) + ":" +
+                                                                 FormEncode(secret)));
   } else {
     form += "&client_id=" + FormEncode(c.client_id);
     if (!secret.empty()) form += "&client_secret=" + FormEncode(secret);
@@ -79,7 +80,8 @@ Result<Token> AskForToken(const OAuth2& c, const std::string& secret, bool in_he
     body.append(buffer.data(), n);
   }
   if (r.status < 200 || r.status > 299)
-    return Fail(ErrorCode::kPermission, fmt::format("oauth2: cannot fetch token: status {}", r.status));
+    return Fail(ErrorCode::kPermission,
+                fmt::format("oauth2: cannot fetch token: status {}", r.status));
   return ParseToken(body);
 }
 
@@ -96,14 +98,16 @@ Result<std::string> MakeAuthorization(const HttpProbe& config, const TransportOp
   }
   if (config.authorization) {
     const Authorization& a = *config.authorization;
-    MILLRACE_ASSIGN(const std::string credentials,
-                    SecretText(a.credentials.value, a.credentials_file, a.credentials_ref, "credentials"));
+    MILLRACE_ASSIGN(
+        const std::string credentials,
+        SecretText(a.credentials.value, a.credentials_file, a.credentials_ref, "credentials"));
     return a.type + " " + credentials;
   }
   if (config.oauth2) {
     const OAuth2& o = *config.oauth2;
     MILLRACE_ASSIGN(const std::string secret,
-                    SecretText(o.client_secret.value, o.client_secret_file, o.client_secret_ref, "client_secret"));
+                    SecretText(o.client_secret.value, o.client_secret_file, o.client_secret_ref,
+                               "client_secret"));
     // Servers differ in where they want the secret (RFC 6749 2.3.1); the header first.
     auto token = AskForToken(o, secret, true, transport);
     if (!token && token.error().code == ErrorCode::kPermission)

@@ -37,7 +37,8 @@ Result<std::string> BufferedStream::Line(std::size_t limit) {
     if (at_ == buffer_.size()) {
       MILLRACE_TRY(Fill());
       if (buffer_.empty())
-        return Fail(line.empty() ? ErrorCode::kNotFound : ErrorCode::kUnavailable, "unexpected EOF");
+        return Fail(line.empty() ? ErrorCode::kNotFound : ErrorCode::kUnavailable,
+                    "unexpected EOF");
     }
     const std::string_view rest = std::string_view(buffer_).substr(at_);
     const auto end = rest.find('\n');
@@ -54,7 +55,9 @@ namespace {
 
 class EmptyBody final : public BodyReader {
  public:
-  Result<std::size_t> Read(char* /*buffer*/, std::size_t /*size*/) override { return std::size_t{0}; }
+  Result<std::size_t> Read(char* /*buffer*/, std::size_t /*size*/) override {
+    return std::size_t{0};
+  }
 };
 
 class SizedBody final : public BodyReader {
@@ -62,7 +65,8 @@ class SizedBody final : public BodyReader {
   SizedBody(BufferedStream& stream, std::uint64_t size) : stream_(stream), left_(size) {}
   Result<std::size_t> Read(char* buffer, std::size_t size) override {
     if (left_ == 0) return std::size_t{0};
-    MILLRACE_ASSIGN(const std::size_t n, stream_.Read(buffer, std::min<std::uint64_t>(size, left_)));
+    MILLRACE_ASSIGN(const std::size_t n,
+                    stream_.Read(buffer, std::min<std::uint64_t>(size, left_)));
     if (n == 0) return Fail(ErrorCode::kUnavailable, "unexpected EOF");
     left_ -= n;
     return n;
@@ -87,7 +91,8 @@ class ChunkedBody final : public BodyReader {
       }
       if (done_) return std::size_t{0};
     }
-    MILLRACE_ASSIGN(const std::size_t n, stream_.Read(buffer, std::min<std::uint64_t>(size, left_)));
+    MILLRACE_ASSIGN(const std::size_t n,
+                    stream_.Read(buffer, std::min<std::uint64_t>(size, left_)));
     if (n == 0) {
       failed_ = true;
       return Fail(ErrorCode::kUnavailable, "unexpected EOF");
@@ -148,7 +153,8 @@ class LimitedBody final : public BodyReader {
       : body_(std::move(body)), left_(static_cast<std::uint64_t>(limit)) {}
   Result<std::size_t> Read(char* buffer, std::size_t size) override {
     if (left_ > 0) {
-      MILLRACE_ASSIGN(const std::size_t n, body_->Read(buffer, std::min<std::uint64_t>(size, left_)));
+      MILLRACE_ASSIGN(const std::size_t n,
+                      body_->Read(buffer, std::min<std::uint64_t>(size, left_)));
       left_ -= n;
       return n;
     }

@@ -72,7 +72,8 @@ class Client {
   Status AddCredentials(Request& request) {
     if (request.url.host != first_.url.host || request.headers.Has("Authorization")) return {};
     if (request.url.userinfo) {
-      request.headers.Set("Authorization", "Basic " + Base64Encode(PercentDecode(*request.url.userinfo)));
+      request.headers.Set("Authorization",
+                          "Basic " + Base64Encode(PercentDecode(*request.url.userinfo)));
       return {};
     }
     if (!authorization_made_) {

@@ -48,7 +48,8 @@ void CookieJar::Store(const Url& url, const Headers& response) {
           mark == std::string_view::npos ? std::string_view() : Trim(parts[i].substr(mark + 1));
       if (EqualsIgnoreCase(key, "secure")) c.secure = true;
       if (EqualsIgnoreCase(key, "path") && value.starts_with('/')) c.path = std::string(value);
-      if (EqualsIgnoreCase(key, "max-age")) expired = ParseNumber<std::int64_t>(value).value_or(1) <= 0;
+      if (EqualsIgnoreCase(key, "max-age"))
+        expired = ParseNumber<std::int64_t>(value).value_or(1) <= 0;
       if (EqualsIgnoreCase(key, "domain") && !value.empty()) {
         if (value.starts_with('.')) value.remove_prefix(1);
         keep = keep && CoversDomain(value, c.domain) &&

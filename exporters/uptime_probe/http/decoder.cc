@@ -1,8 +1,8 @@
 // Decompression of bodies: zlib for gzip and deflate, libbrotlidec.
+#include <array>
+
 #include <brotli/decode.h>
 #include <zlib.h>
-
-#include <array>
 
 #include "common/base/strings.h"
 #include "exporters/uptime_probe/http/body.h"
@@ -113,7 +113,8 @@ class BrotliBody final : public BodyReader {
       std::string_view piece;
       if (BrotliDecoderHasMoreOutput(state_) == 0) {
         MILLRACE_ASSIGN(piece, input_.Get());
-        if (piece.empty()) return Fail(ErrorCode::kUnavailable, "unexpected EOF in compressed data");
+        if (piece.empty())
+          return Fail(ErrorCode::kUnavailable, "unexpected EOF in compressed data");
       }
       const auto* in = reinterpret_cast<const std::uint8_t*>(piece.data());
       std::size_t left = piece.size();

@@ -1,10 +1,9 @@
 #include "exporters/uptime_probe/http/headers.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <ctime>
-
-#include <algorithm>
 
 #include "common/base/strings.h"
 

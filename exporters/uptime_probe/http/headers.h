@@ -17,7 +17,9 @@ class Headers {
   [[nodiscard]] std::string_view Get(std::string_view name) const;
   [[nodiscard]] bool Has(std::string_view name) const;
   [[nodiscard]] std::vector<std::string_view> All(std::string_view name) const;
-  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& list() const { return list_; }
+  [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& list() const {
+    return list_;
+  }
   [[nodiscard]] bool empty() const { return list_.empty(); }
 
  private:

@@ -27,7 +27,8 @@ Status ParseStatusLine(std::string_view line, Response& r) {
   const std::string_view code = rest.substr(0, rest.find(' '));
   const auto number = ParseNumber<int>(code);
   if (code.size() != 3 || !number || *number < 0)
-    return Fail(ErrorCode::kParse, fmt::format("malformed HTTP status code \"{}\"", Printable(code)));
+    return Fail(ErrorCode::kParse,
+                fmt::format("malformed HTTP status code \"{}\"", Printable(code)));
   r.status = *number;
   return {};
 }
@@ -56,10 +57,12 @@ Status ParseFields(BufferedStream& stream, Headers& headers, std::size_t& budget
         return Fail(ErrorCode::kUnavailable, "unexpected EOF");
       return tl::make_unexpected(std::move(line).error());
     }
-    if (line->size() + 2 > budget) return Fail(ErrorCode::kResourceExhausted, "response head too long");
+    if (line->size() + 2 > budget)
+      return Fail(ErrorCode::kResourceExhausted, "response head too long");
     budget -= line->size() + 2;
     if (!line->empty() && (line->front() == ' ' || line->front() == '\t')) {
-      if (field.empty()) return Fail(ErrorCode::kParse, "malformed header: initial line is indented");
+      if (field.empty())
+        return Fail(ErrorCode::kParse, "malformed header: initial line is indented");
       field += ' ';
       field += Trim(*line);
       continue;
@@ -86,13 +89,16 @@ Status SetUpBody(BufferedStream& stream, std::string_view method, Response& r) {
   bool chunked = false;
   if (r.protocol != "HTTP/1.0") {
     const auto encodings = r.headers.All("Transfer-Encoding");
-    if (encodings.size() > 1 || (encodings.size() == 1 && !EqualsIgnoreCase(Trim(encodings[0]), "chunked")))
+    if (encodings.size() > 1 ||
+        (encodings.size() == 1 && !EqualsIgnoreCase(Trim(encodings[0]), "chunked")))
       return Fail(ErrorCode::kParse, "unsupported transfer encoding");
     chunked = encodings.size() == 1;
   }
   if (method == "HEAD") {
     r.content_length = -1;
-    if (!lengths.empty()) MILLRACE_ASSIGN(r.content_length, ParseLength(lengths[0]));
+    if (!lengths.empty()) {
+      MILLRACE_ASSIGN(r.content_length, ParseLength(lengths[0]));
+    }
     r.body = MakeEmptyBody();
     return {};
   }
@@ -127,7 +133,8 @@ Result<Response> ReadHttp1Response(std::shared_ptr<BufferedStream> stream, std::
     Response r;
     auto line = stream->Line(budget);
     if (!line) {
-      if (line.error().code == ErrorCode::kNotFound) return Fail(ErrorCode::kUnavailable, "unexpected EOF");
+      if (line.error().code == ErrorCode::kNotFound)
+        return Fail(ErrorCode::kUnavailable, "unexpected EOF");
       return tl::make_unexpected(std::move(line).error());
     }
     budget -= std::min(budget, line->size() + 2);

@@ -1,12 +1,11 @@
 #include "exporters/uptime_probe/http/http2.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include <fmt/format.h>
+#include <nghttp2/nghttp2.h>
 
 #include "common/base/strings.h"
 

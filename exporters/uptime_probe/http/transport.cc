@@ -31,7 +31,9 @@ class Connector {
       }
       stream = std::move(*through);
     }
-    if (trace_.tls) MILLRACE_ASSIGN(stream, StartTls(std::move(stream)));
+    if (trace_.tls) {
+      MILLRACE_ASSIGN(stream, StartTls(std::move(stream)));
+    }
     trace_.got_connection = Clock::now();
     auto response = info_.alpn == "h2" && trace_.tls ? OverHttp2(std::move(stream))
                                                      : OverHttp1(std::move(stream));
@@ -65,7 +67,8 @@ class Connector {
         return Fail(ErrorCode::kPermission, "target " + ip.Text() + " is internal and refused");
       }
       // A dead first address must leave time for the next.
-      const auto share = Remaining(options_.deadline) / (addresses->size() - i);
+      const auto share =
+          Remaining(options_.deadline) / static_cast<std::int64_t>(addresses->size() - i);
       auto fd = ConnectTcp(ip, *port, nullptr, std::min(options_.deadline, Clock::now() + share));
       trace_.connect_done = Clock::now();
       if (fd) return std::make_unique<SocketStream>(std::move(*fd), options_.deadline);
@@ -98,7 +101,8 @@ class Connector {
                                                  proxy_info));
     }
     if (socks) return Socks5(std::move(stream), proxy);
-    if (proxy.userinfo) proxy_authorization_ = "Basic " + Base64Encode(PercentDecode(*proxy.userinfo));
+    if (proxy.userinfo)
+      proxy_authorization_ = "Basic " + Base64Encode(PercentDecode(*proxy.userinfo));
     if (!trace_.tls) {
       absolute_ = true;
       return stream;
@@ -160,7 +164,8 @@ class Connector {
     }
     const std::string host = request_.url.HostName();
     const auto port = ParsePort(request_.url.PortOrDefault(), "tcp");
-    if (host.size() > 255 || !port) return Fail(ErrorCode::kInvalidArgument, "bad target for socks");
+    if (host.size() > 255 || !port)
+      return Fail(ErrorCode::kInvalidArgument, "bad target for socks");
     std::string ask("\x05\x01\x00", 3);
     if (const auto ip = ParseIp(host)) {
       ask += ip->v6 ? '\x04' : '\x01';
@@ -175,8 +180,8 @@ class Connector {
     MILLRACE_TRY(stream->Write(ask));
     MILLRACE_ASSIGN(const std::string answer, read(4));
     if (answer[1] != 0)
-      return Fail(ErrorCode::kUnavailable,
-                  fmt::format("socks proxy could not connect (code {})", static_cast<int>(answer[1])));
+      return Fail(ErrorCode::kUnavailable, fmt::format("socks proxy could not connect (code {})",
+                                                       static_cast<int>(answer[1])));
     std::size_t rest = 6;
     if (answer[3] == 4) rest = 18;
     if (answer[3] == 3) {
@@ -249,7 +254,8 @@ class Connector {
       if (lower != "connection" && lower != "host" && lower != "transfer-encoding")
         fields.emplace_back(lower, value);
     }
-    if (!request_.body.empty()) fields.emplace_back("content-length", std::to_string(request_.body.size()));
+    if (!request_.body.empty())
+      fields.emplace_back("content-length", std::to_string(request_.body.size()));
     MILLRACE_TRY(exchange->Send(fields, request_.body));
     auto head = exchange->WaitHead();
     trace_.response_start = exchange->first_byte();

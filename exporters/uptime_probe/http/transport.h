@@ -59,7 +59,8 @@ struct TransportOptions {
 /// The proxy for a URL, or "" for none.
 [[nodiscard]] std::string ChooseProxy(const ProxyConfig& config, const Url& url);
 /// Is this host exempt by a NO_PROXY list?
-[[nodiscard]] bool BypassesProxy(std::string_view list, std::string_view host, std::string_view port);
+[[nodiscard]] bool BypassesProxy(std::string_view list, std::string_view host,
+                                 std::string_view port);
 
 /// Reads the head of an HTTP/1 answer, skips 1xx, and sets up the body.
 [[nodiscard]] Result<Response> ReadHttp1Response(std::shared_ptr<BufferedStream> stream,

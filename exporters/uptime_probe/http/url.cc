@@ -48,8 +48,8 @@ Status CheckHost(std::string_view url, std::string_view host) {
     port = host.substr(colon);
     host = host.substr(0, colon);
   }
-  if (!port.empty() && (port[0] != ':' ||
-                        port.find_first_not_of("0123456789", 1) != std::string_view::npos))
+  if (!port.empty() &&
+      (port[0] != ':' || port.find_first_not_of("0123456789", 1) != std::string_view::npos))
     return FailUrl(url, fmt::format("invalid port \"{}\" after host", port));
   if (host.find_first_of(" \"<>\\^`{|}%#?/") != std::string_view::npos &&
       host.find("%25") == std::string_view::npos)
@@ -99,8 +99,8 @@ Result<Url> Url::Parse(std::string_view text) {
   if (colon != std::string_view::npos && std::isalpha(static_cast<unsigned char>(rest[0])) != 0) {
     bool scheme = true;
     for (const char c : rest.substr(0, colon))
-      scheme = scheme && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' ||
-                          c == '.');
+      scheme = scheme && (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' ||
+                          c == '-' || c == '.');
     if (scheme) {
       url.scheme = ToLower(rest.substr(0, colon));
       rest.remove_prefix(colon + 1);
@@ -158,8 +158,9 @@ Url Url::Resolve(const Url& reference) const {
     out.path = RemoveDots(reference.path);
   } else {
     const auto slash = path.rfind('/');
-    out.path = RemoveDots((slash == std::string::npos ? std::string("/") : path.substr(0, slash + 1)) +
-                          reference.path);
+    out.path =
+        RemoveDots((slash == std::string::npos ? std::string("/") : path.substr(0, slash + 1)) +
+                   reference.path);
   }
   return out;
 }

@@ -1,16 +1,16 @@
 #include "exporters/uptime_probe/io/certificate.h"
 
-#include <openssl/asn1.h>
-#include <openssl/bn.h>
-#include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/x509v3.h>
-
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <memory>
 
 #include <fmt/format.h>
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/x509v3.h>
 
 namespace millrace::uptime_probe {
 namespace {
@@ -57,47 +57,82 @@ void AppendEscaped(std::string& out, std::string_view value) {
   }
 }
 
-/// RFC 2253: the last relative name first, types without a short name by their number.
-std::string NameText(const X509_NAME* name) {
+std::string Utf8(const ASN1_STRING* data) {
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, data);
   std::string out;
-  int previous_set = -1;
-  for (int i = X509_NAME_entry_count(name) - 1; i >= 0; --i) {
+  if (size >= 0) out.assign(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+  OPENSSL_free(utf8);
+  return out;
+}
+
+/// The DER of a string as Go encodes one: PrintableString where its letters suffice.
+std::string HexOfString(const std::string& text) {
+  const bool printable =
+      text.find_first_not_of(
+          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?") ==
+      std::string::npos;
+  std::string der(1, static_cast<char>(printable ? V_ASN1_PRINTABLESTRING : V_ASN1_UTF8STRING));
+  if (text.size() < 128) {
+    der += static_cast<char>(text.size());
+  } else {
+    std::string length;
+    for (std::size_t n = text.size(); n > 0; n >>= 8)
+      length.insert(length.begin(), static_cast<char>(n));
+    der += static_cast<char>(0x80 | length.size());
+    der += length;
+  }
+  der += text;
+  std::string out;
+  for (const char c : der) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+/// Roughly RFC 2253, in the one order in which Go prints names whatever that of the certificate:
+/// the attributes it knows, then the others by number. Several values of one attribute are joined
+/// with "+"; of common name and serial number the last one counts.
+std::string NameText(const X509_NAME* name) {
+  static constexpr std::array<int, 9> kOrder = {
+      NID_serialNumber,     NID_commonName,          NID_organizationalUnitName,
+      NID_organizationName, NID_postalCode,          NID_streetAddress,
+      NID_localityName,     NID_stateOrProvinceName, NID_countryName};
+  std::array<std::string, kOrder.size()> known;
+  std::string others;
+  for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
     const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
-    const int set = X509_NAME_ENTRY_set(entry);
-    if (!out.empty()) out += set == previous_set ? '+' : ',';
-    previous_set = set;
     const ASN1_OBJECT* object = X509_NAME_ENTRY_get_object(entry);
-    const ASN1_STRING* data = X509_NAME_ENTRY_get_data(entry);
-    const std::string_view short_name = ShortName(OBJ_obj2nid(object));
-    if (short_name.empty()) {
+    const std::string value = Utf8(X509_NAME_ENTRY_get_data(entry));
+    const int nid = OBJ_obj2nid(object);
+    const auto at =
+        static_cast<std::size_t>(std::find(kOrder.begin(), kOrder.end(), nid) - kOrder.begin());
+    if (at == kOrder.size()) {
       std::array<char, 128> oid{};
       OBJ_obj2txt(oid.data(), oid.size(), object, 1);
-      out += oid.data();
-      out += "=#";
-      unsigned char* der = nullptr;
-      ASN1_TYPE type{};
-      type.type = ASN1_STRING_type(data);
-      type.value.asn1_string = const_cast<ASN1_STRING*>(data);
-      const int size = i2d_ASN1_TYPE(&type, &der);
-      for (int k = 0; k < size; ++k) out += fmt::format("{:02x}", der[k]);
-      OPENSSL_free(der);
+      others = std::string(oid.data()) + "=#" + HexOfString(value) +
+               (others.empty() ? "" : "," + others);
       continue;
     }
-    out += short_name;
-    out += '=';
-    unsigned char* utf8 = nullptr;
-    const int size = ASN1_STRING_to_UTF8(&utf8, data);
-    if (size >= 0)
-      AppendEscaped(out, {reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size)});
-    OPENSSL_free(utf8);
+    std::string& text = known[at];
+    if (nid == NID_serialNumber || nid == NID_commonName) text.clear();
+    if (!text.empty()) text += '+';
+    text += ShortName(nid);
+    text += '=';
+    AppendEscaped(text, value);
   }
+  std::string out;
+  for (const auto* parts = known.begin(); parts != known.end(); ++parts) {
+    if (parts->empty()) continue;
+    if (!out.empty()) out += ',';
+    out += *parts;
+  }
+  if (!others.empty()) out += (out.empty() ? "" : ",") + others;
   return out;
 }
 
 std::string DnsNames(const X509* leaf) {
   std::string out;
-  auto* names = static_cast<GENERAL_NAMES*>(
-      X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
+  auto* names =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
     if (name->type != GEN_DNS) continue;

@@ -1,8 +1,8 @@
 #pragma once
 // Certificates as Go's crypto/x509 prints them. Only for files that include OpenSSL.
-#include <openssl/x509.h>
-
 #include <cstdint>
+
+#include <openssl/x509.h>
 
 #include "exporters/uptime_probe/io/tls.h"
 

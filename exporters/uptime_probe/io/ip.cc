@@ -1,12 +1,12 @@
 #include "exporters/uptime_probe/io/ip.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-
-#include <algorithm>
-#include <cstring>
 
 #include "common/base/strings.h"
 
@@ -35,7 +35,8 @@ std::optional<IpAddress> ParseIp(std::string_view text) {
   if (host.size() > 45) return std::nullopt;
   if (ip.zone.empty() && ::inet_pton(AF_INET, host.c_str(), ip.bytes.data()) == 1) return ip;
   if (::inet_pton(AF_INET6, host.c_str(), ip.bytes.data()) != 1) return std::nullopt;
-  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0,    0,
+                                                           0, 0, 0, 0, 0xff, 0xff};
   if (std::equal(kMapped.begin(), kMapped.end(), ip.bytes.begin())) {
     std::copy(ip.bytes.begin() + 12, ip.bytes.end(), ip.bytes.begin());
     std::fill(ip.bytes.begin() + 4, ip.bytes.end(), std::uint8_t{0});
@@ -77,8 +78,7 @@ SocketAddress MakeSocketAddress(const IpAddress& ip, std::uint16_t port) {
     std::memcpy(&a.sin6_addr, ip.bytes.data(), 16);
     if (!ip.zone.empty()) {
       a.sin6_scope_id = ::if_nametoindex(ip.zone.c_str());
-      if (a.sin6_scope_id == 0)
-        a.sin6_scope_id = ParseNumber<std::uint32_t>(ip.zone).value_or(0);
+      if (a.sin6_scope_id == 0) a.sin6_scope_id = ParseNumber<std::uint32_t>(ip.zone).value_or(0);
     }
     std::memcpy(&out.storage, &a, sizeof a);
     out.size = sizeof a;
@@ -144,7 +144,8 @@ std::optional<std::uint16_t> ParsePort(std::string_view text, const char* protoc
   servent* found = nullptr;
   std::array<char, 4096> buffer{};
   const std::string name(text);
-  if (::getservbyname_r(name.c_str(), protocol, &entry, buffer.data(), buffer.size(), &found) != 0 ||
+  if (::getservbyname_r(name.c_str(), protocol, &entry, buffer.data(), buffer.size(), &found) !=
+          0 ||
       found == nullptr)
     return std::nullopt;
   return ntohs(static_cast<std::uint16_t>(found->s_port));

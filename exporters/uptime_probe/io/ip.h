@@ -1,13 +1,13 @@
 #pragma once
 // Internet addresses.
-#include <sys/socket.h>
-
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <sys/socket.h>
 
 namespace millrace::uptime_probe {
 
@@ -37,7 +37,8 @@ struct SocketAddress {
 [[nodiscard]] IpAddress FromSocketAddress(const sockaddr_storage& storage);
 
 /// "host:port", "[v6]:port", as Go's net.SplitHostPort: a missing port is nothing.
-[[nodiscard]] std::optional<std::pair<std::string, std::string>> SplitHostPort(std::string_view text);
+[[nodiscard]] std::optional<std::pair<std::string, std::string>> SplitHostPort(
+    std::string_view text);
 /// Adds the brackets of IPv6.
 [[nodiscard]] std::string JoinHostPort(std::string_view host, std::string_view port);
 /// A number, or the name of a service (/etc/services).

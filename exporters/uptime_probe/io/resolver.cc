@@ -1,14 +1,14 @@
 #include "exporters/uptime_probe/io/resolver.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <mutex>
 #include <random>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "common/base/fd.h"
 #include "common/base/strings.h"
@@ -22,7 +22,7 @@ namespace {
 class CachedFile {
  public:
   std::shared_ptr<const std::string> Get(const std::string& path) {
-    struct stat st {};
+    struct stat st{};
     const bool there = ::stat(path.c_str(), &st) == 0;
     const std::lock_guard lock(mu_);
     if (!there) return empty_;
@@ -76,7 +76,8 @@ Result<dns::Message> AskTcp(const SocketAddress& server, const std::string& quer
     if (reply.size() >= 2) {
       const std::size_t size = static_cast<std::size_t>(static_cast<unsigned char>(reply[0])) << 8 |
                                static_cast<unsigned char>(reply[1]);
-      if (reply.size() >= size + 2) return dns::ParseMessage(std::string_view(reply).substr(2, size));
+      if (reply.size() >= size + 2)
+        return dns::ParseMessage(std::string_view(reply).substr(2, size));
     }
     MILLRACE_ASSIGN(const std::size_t n, stream.Read(buffer.data(), buffer.size()));
     if (n == 0) return Fail(ErrorCode::kUnavailable, "name server closed the connection");
@@ -96,12 +97,14 @@ Status AskServer(const SocketAddress& server, std::vector<Pending>& questions,
                  std::vector<IpAddress>& found, Deadline deadline) {
   Fd fd(::socket(server.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return FailErrno("socket", errno);
-  if (::connect(fd.get(), server.get(), server.size) != 0) return FailErrno("connect name server", errno);
+  if (::connect(fd.get(), server.get(), server.size) != 0)
+    return FailErrno("connect name server", errno);
   for (const auto& q : questions)
     if (!q.done && ::send(fd.get(), q.query.data(), q.query.size(), MSG_NOSIGNAL) < 0)
       return FailErrno("ask name server", errno);
   std::array<char, 4096> buffer{};
-  while (std::any_of(questions.begin(), questions.end(), [](const Pending& q) { return !q.done; })) {
+  while (
+      std::any_of(questions.begin(), questions.end(), [](const Pending& q) { return !q.done; })) {
     MILLRACE_TRY(Wait(fd.get(), WaitFor::kReadable, deadline));
     const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (n < 0) {
@@ -175,7 +178,9 @@ ResolvConf ParseResolvConf(std::string_view text) {
     if (words[0] == "nameserver" && conf.servers.size() < 3) {
       if (const auto ip = ParseIp(words[1])) conf.servers.push_back(MakeSocketAddress(*ip, 53));
     } else if (words[0] == "search" || words[0] == "domain") {
-      conf.search.assign(words.begin() + 1, words.begin() + (words[0] == "domain" ? 2 : static_cast<std::ptrdiff_t>(words.size())));
+      conf.search.assign(
+          words.begin() + 1,
+          words.begin() + (words[0] == "domain" ? 2 : static_cast<std::ptrdiff_t>(words.size())));
     } else if (words[0] == "options") {
       for (const auto option : words) {
         if (option.starts_with("ndots:"))
@@ -225,7 +230,8 @@ Result<std::vector<IpAddress>> ResolveHost(std::string_view host, IpFamily famil
     if (Wanted(ip, family)) found.push_back(std::move(ip));
   if (!found.empty()) return found;
   // RFC 6761 6.4: never asked of the network.
-  if (EqualsIgnoreCase(bare, "invalid") || (bare.size() > 8 && EqualsIgnoreCase(bare.substr(bare.size() - 8), ".invalid")))
+  if (EqualsIgnoreCase(bare, "invalid") ||
+      (bare.size() > 8 && EqualsIgnoreCase(bare.substr(bare.size() - 8), ".invalid")))
     return Fail(ErrorCode::kNotFound, "lookup " + std::string(host) + ": no such host");
 
   const ResolvConf conf = ParseResolvConf(*resolv_cache.Get(paths.resolv_conf));

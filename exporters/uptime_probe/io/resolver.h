@@ -34,6 +34,7 @@ struct ResolvConf {
   std::chrono::milliseconds timeout{5000};
 };
 [[nodiscard]] ResolvConf ParseResolvConf(std::string_view text);
-[[nodiscard]] std::vector<IpAddress> FindInHosts(std::string_view hosts_file, std::string_view host);
+[[nodiscard]] std::vector<IpAddress> FindInHosts(std::string_view hosts_file,
+                                                 std::string_view host);
 
 }  // namespace millrace::uptime_probe

@@ -1,14 +1,14 @@
 #include "exporters/uptime_probe/io/stream.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace millrace::uptime_probe {
 
@@ -81,7 +81,8 @@ Result<Fd> ConnectTcp(const IpAddress& ip, std::uint16_t port, const IpAddress* 
   ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (source != nullptr) {
     const SocketAddress from = MakeSocketAddress(*source, 0);
-    if (::bind(fd.get(), from.get(), from.size) != 0) return FailErrno("bind " + source->Text(), errno);
+    if (::bind(fd.get(), from.get(), from.size) != 0)
+      return FailErrno("bind " + source->Text(), errno);
   }
   const SocketAddress to = MakeSocketAddress(ip, port);
   MILLRACE_TRY(FinishConnect(fd.get(), to.get(), to.size, deadline,
@@ -93,7 +94,8 @@ Result<Fd> ConnectUnix(const std::string& path, Deadline deadline) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path)
-    return Fail(ErrorCode::kInvalidArgument, "connect " + path.substr(0, 40) + "...: path too long");
+    return Fail(ErrorCode::kInvalidArgument,
+                "connect " + path.substr(0, 40) + "...: path too long");
   std::memcpy(address.sun_path, path.data(), path.size());
   // A leading '@' is Linux' abstract namespace, as in Go.
   if (!path.empty() && path[0] == '@') address.sun_path[0] = '\0';

@@ -43,8 +43,8 @@ class SocketStream final : public Stream {
 };
 
 /// A connected, non-blocking TCP socket. `source` may be null.
-[[nodiscard]] Result<Fd> ConnectTcp(const IpAddress& ip, std::uint16_t port, const IpAddress* source,
-                                    Deadline deadline);
+[[nodiscard]] Result<Fd> ConnectTcp(const IpAddress& ip, std::uint16_t port,
+                                    const IpAddress* source, Deadline deadline);
 [[nodiscard]] Result<Fd> ConnectUnix(const std::string& path, Deadline deadline);
 
 }  // namespace millrace::uptime_probe

@@ -1,17 +1,16 @@
 #include "exporters/uptime_probe/io/tls.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
 #include <mutex>
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include "exporters/uptime_probe/config.h"
 #include "exporters/uptime_probe/io/certificate.h"
@@ -61,8 +60,8 @@ std::string_view Classify(int error) {
 /// Stands in for OpenSSL's verification, because after a refusal OpenSSL forgets the certificates
 /// that the metrics should show.
 int VerifyPeer(X509_STORE_CTX* store, void* /*argument*/) {
-  auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* verification = static_cast<Verification*>(SSL_get_ex_data(ssl, VerificationSlot()));
   STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(store);
   DescribeCertificates(sent, *verification->info);
@@ -168,9 +167,10 @@ std::string CacheKey(const TlsConfig& c) {
   };
   const auto file = [&](const std::string& path) {
     part(path);
-    struct stat st {};
+    struct stat st{};
     if (!path.empty() && ::stat(path.c_str(), &st) == 0)
-      key += fmt::format("@{}.{}.{}.{}", st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size, st.st_ino);
+      key +=
+          fmt::format("@{}.{}.{}.{}", st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_size, st.st_ino);
   };
   part(c.ca);
   part(c.cert);
@@ -206,7 +206,9 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Make(const TlsConfig& c) {
   // digests of TLS 1.0 when that is asked for (level 0), no secure renegotiation (never used here).
   SSL_CTX_set_security_level(context, least < TLS1_2_VERSION ? 0 : 1);
   SSL_CTX_set_options(context, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:AESGCM:AES:!aNULL:!eNULL:!PSK:!SRP");
+  SSL_CTX_set_cipher_list(
+      context,
+      "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:AESGCM:AES:!aNULL:!eNULL:!PSK:!SRP");
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -266,7 +268,8 @@ Result<std::unique_ptr<TlsStream>> TlsStream::Connect(std::unique_ptr<Stream> in
     X509_VERIFY_PARAM_set_hostflags(
         param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     X509_VERIFY_PARAM_set1_host(param, name.data(), name.size());
-    SSL_set_tlsext_host_name(ssl, name.c_str());
+    // The macro SSL_set_tlsext_host_name hides a C cast.
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
   } else if (context.verify()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "tls: either server_name or insecure_skip_verify must be given");
@@ -316,8 +319,8 @@ TlsStream::~TlsStream() {
 Status TlsStream::WaitAfter(int result, const char* what) {
   const int error = SSL_get_error(ssl_, result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-    auto waited =
-        Wait(fd(), error == SSL_ERROR_WANT_READ ? WaitFor::kReadable : WaitFor::kWritable, deadline());
+    auto waited = Wait(fd(), error == SSL_ERROR_WANT_READ ? WaitFor::kReadable : WaitFor::kWritable,
+                       deadline());
     if (!waited) return tl::make_unexpected(std::move(waited).error().Within(what));
     return {};
   }

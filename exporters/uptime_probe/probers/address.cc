@@ -26,7 +26,8 @@ std::optional<ChosenAddress> ChooseAddress(ProbeContext& context, const std::str
   m.Declare("probe_ip_addr_hash",
             "Specifies the hash of IP address. It's useful to detect if the IP address changes.");
   const bool want_v6 = protocol == "ip6" || protocol.empty();
-  context.log.Debug("Resolving target address", {{"target", host}, {"ip_protocol", want_v6 ? "ip6" : "ip4"}});
+  context.log.Debug("Resolving target address",
+                    {{"target", host}, {"ip_protocol", want_v6 ? "ip6" : "ip4"}});
   const auto start = Clock::now();
   const IpFamily family = fallback ? IpFamily::kAny : want_v6 ? IpFamily::kV6 : IpFamily::kV4;
   auto found = ResolveHost(host, family, context.deadline);
@@ -40,7 +41,8 @@ std::optional<ChosenAddress> ChooseAddress(ProbeContext& context, const std::str
   if (context.options.additional_metrics) {
     m.DeclareVector("probe_ip_address_info", "Every address that the target's name has.");
     for (const IpAddress& ip : *found)
-      m.Set("probe_ip_address_info", {{"address", ip.Text()}, {"family", ip.v6 ? "ip6" : "ip4"}}, 1);
+      m.Set("probe_ip_address_info", {{"address", ip.Text()}, {"family", ip.v6 ? "ip6" : "ip4"}},
+            1);
   }
   auto chosen = std::find_if(found->begin(), found->end(),
                              [want_v6](const IpAddress& ip) { return ip.v6 == want_v6; });

@@ -75,7 +75,8 @@ class Dialogue {
       if (!line) return context_.FailWith("read", "Error reading from connection", line.error());
       if (!line->has_value()) {
         context_.metrics.Set(kByRegex, 1);
-        return context_.FailWith("body", "Regexp did not match", {{"regexp", step.expect.pattern()}});
+        return context_.FailWith("body", "Regexp did not match",
+                                 {{"regexp", step.expect.pattern()}});
       }
       context_.log.Debug("Read line", {{"line", **line}});
       const auto groups = step.expect.Find(**line);
@@ -93,7 +94,8 @@ class Dialogue {
     values.reserve(step.labels.size());
     for (const Label& l : step.labels) values.push_back(step.expect.Expand(l.value, groups));
     std::vector<MetricSet::LabelPair> labels;
-    for (std::size_t i = 0; i < values.size(); ++i) labels.emplace_back(step.labels[i].name, values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      labels.emplace_back(step.labels[i].name, values[i]);
     context_.metrics.DeclareVector("probe_expect_info", "Explicit content matched");
     context_.metrics.Set("probe_expect_info", labels, 1);
   }
@@ -107,7 +109,8 @@ class Dialogue {
       auto n = stream_->Read(chunk.data(), std::min(chunk.size(), expected.size() - got.size()));
       if (!n) return context_.FailWith("read", "Error reading from connection", n.error());
       if (*n == 0) {
-        if (got.empty()) return context_.FailWith("read", "Error reading from connection", {{"err", "EOF"}});
+        if (got.empty())
+          return context_.FailWith("read", "Error reading from connection", {{"err", "EOF"}});
         return context_.FailWith("body", "Read less data than expected",
                                  {{"expected", Printable(expected)}, {"bytes", Printable(got)}});
       }
@@ -131,7 +134,8 @@ class Dialogue {
 
   bool StartTls() {
     auto made = TlsContext::Get(*options_.tls_config);
-    if (!made) return context_.FailWith("config", "Failed to create TLS configuration", made.error());
+    if (!made)
+      return context_.FailWith("config", "Failed to create TLS configuration", made.error());
     TlsInfo info;
     const std::string& name = options_.tls_config->server_name.empty()
                                   ? options_.server_name

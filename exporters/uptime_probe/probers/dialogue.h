@@ -12,7 +12,7 @@ namespace millrace::uptime_probe {
 struct DialogueOptions {
   const std::vector<QueryResponse>* steps;
   const TlsConfig* tls_config;
-  std::string server_name;  ///< For starttls.
+  std::string server_name;       ///< For starttls.
   const TlsInfo* tls = nullptr;  ///< Of the handshake that came before, if there was one.
 };
 

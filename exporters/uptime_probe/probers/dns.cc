@@ -1,10 +1,10 @@
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <random>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "exporters/uptime_probe/dns/message.h"
 #include "exporters/uptime_probe/dns/names.h"
@@ -49,14 +49,16 @@ Result<dns::Message> DnsExchange::AskUdp(const IpAddress& ip, std::uint16_t port
   if (!fd) return FailErrno("socket", errno);
   if (source != nullptr) {
     const SocketAddress from = MakeSocketAddress(*source, 0);
-    if (::bind(fd.get(), from.get(), from.size) != 0) return FailErrno("bind " + source->Text(), errno);
+    if (::bind(fd.get(), from.get(), from.size) != 0)
+      return FailErrno("bind " + source->Text(), errno);
   }
   // Connected: the kernel drops datagrams of others and reports a closed port.
   const SocketAddress to = MakeSocketAddress(ip, port);
   if (::connect(fd.get(), to.get(), to.size) != 0) return FailErrno("connect", errno);
   connected_ = Clock::now();
   stage_ = "read";
-  if (::send(fd.get(), query_.data(), query_.size(), MSG_NOSIGNAL) < 0) return FailErrno("send", errno);
+  if (::send(fd.get(), query_.data(), query_.size(), MSG_NOSIGNAL) < 0)
+    return FailErrno("send", errno);
   std::array<char, 65536> buffer;
   for (;;) {
     MILLRACE_TRY(Wait(fd.get(), WaitFor::kReadable, context_.deadline));
@@ -66,7 +68,8 @@ Result<dns::Message> DnsExchange::AskUdp(const IpAddress& ip, std::uint16_t port
       return FailErrno("read", errno);
     }
     stage_ = "dns_answer";
-    MILLRACE_ASSIGN(dns::Message m, dns::ParseMessage({buffer.data(), static_cast<std::size_t>(n)}));
+    MILLRACE_ASSIGN(dns::Message m,
+                    dns::ParseMessage({buffer.data(), static_cast<std::size_t>(n)}));
     if (m.id == id_) return m;
     stage_ = "read";
   }
@@ -103,8 +106,7 @@ Result<dns::Message> DnsExchange::AskStream(const IpAddress& ip, std::uint16_t p
                                static_cast<unsigned char>(reply[1]);
       if (reply.size() >= size + 2) {
         stage_ = "dns_answer";
-        MILLRACE_ASSIGN(dns::Message m,
-                        dns::ParseMessage(std::string_view(reply).substr(2, size)));
+        MILLRACE_ASSIGN(dns::Message m, dns::ParseMessage(std::string_view(reply).substr(2, size)));
         if (m.id != id_) return Fail(ErrorCode::kParse, "dns: id mismatch");
         return m;
       }
@@ -124,7 +126,8 @@ bool DnsExchange::ValidCode(int rcode) {
     valid.push_back(*code);
   }
   if (std::find(valid.begin(), valid.end(), rcode) != valid.end()) {
-    context_.log.Debug("Rcode is valid", {{"rcode", rcode}, {"string_rcode", dns::RcodeName(rcode)}});
+    context_.log.Debug("Rcode is valid",
+                       {{"rcode", rcode}, {"string_rcode", dns::RcodeName(rcode)}});
     return true;
   }
   return context_.FailWith("rcode", "Rcode is not one of the valid rcodes",
@@ -139,13 +142,15 @@ bool DnsExchange::ValidRecords(const std::vector<dns::Record>& records, const Rr
     for (const auto& pattern : patterns) {
       auto compiled = Regexp::Compile(pattern);
       if (!compiled)
-        return context_.FailWith("config", "Error matching regexp", {{"regexp", pattern}, {"err", compiled.error()}});
+        return context_.FailWith("config", "Error matching regexp",
+                                 {{"regexp", pattern}, {"err", compiled.error()}});
       out.push_back(std::move(*compiled));
     }
     return true;
   };
   std::vector<Regexp> matches, all, not_matches, none;
-  if (records.empty() && (!rules.fail_if_not_matches.empty() || !rules.fail_if_none_matches.empty()))
+  if (records.empty() &&
+      (!rules.fail_if_not_matches.empty() || !rules.fail_if_none_matches.empty()))
     return context_.FailWith("records", "A match is required but no RRs were returned");
   if (records.empty()) return true;
   if (!compile(rules.fail_if_matches, matches) || !compile(rules.fail_if_all_match, all) ||
@@ -167,8 +172,7 @@ bool DnsExchange::ValidRecords(const std::vector<dns::Record>& records, const Rr
                                  {{"regexp", r.pattern()}, {"rr", text}});
     for (const Regexp& r : none) any_match = any_match || r.Matches(text);
   }
-  if (!all.empty() && !all_match)
-    return context_.FailWith("records", "Not all RRs matched regexp");
+  if (!all.empty() && !all_match) return context_.FailWith("records", "Not all RRs matched regexp");
   if (!none.empty() && !any_match)
     return context_.FailWith("records", "None of the RRs matched any regexp");
   return true;
@@ -194,7 +198,8 @@ bool DnsExchange::Run() {
   static constexpr std::string_view kDuration = "probe_dns_duration_seconds";
   MetricSet& m = context_.metrics;
   m.DeclareVector(kDuration, "Duration of DNS request by phase");
-  for (const char* phase : {"resolve", "connect", "request"}) m.Set(kDuration, {{"phase", phase}}, 0);
+  for (const char* phase : {"resolve", "connect", "request"})
+    m.Set(kDuration, {{"phase", phase}}, 0);
   m.Declare("probe_dns_answer_rrs", "Returns number of entries in the answer resource record list");
   m.Declare("probe_dns_authority_rrs",
             "Returns number of entries in the authority resource record list");
@@ -205,18 +210,21 @@ bool DnsExchange::Run() {
 
   const std::string transport = c_.transport_protocol.empty() ? "udp" : c_.transport_protocol;
   if (transport != "udp" && transport != "tcp")
-    return context_.FailWith("config", "Expected transport protocol udp or tcp", {{"protocol", transport}});
+    return context_.FailWith("config", "Expected transport protocol udp or tcp",
+                             {{"protocol", transport}});
   std::string port = c_.dns_over_tls ? "853" : "53";
   host_ = context_.target;
   if (auto split = SplitHostPort(context_.target)) {
     host_ = std::move(split->first);
     port = std::move(split->second);
   }
-  const auto chosen = ChooseAddress(context_, c_.preferred_ip_protocol, c_.ip_protocol_fallback, host_);
+  const auto chosen =
+      ChooseAddress(context_, c_.preferred_ip_protocol, c_.ip_protocol_fallback, host_);
   if (!chosen) return false;
   m.Set(kDuration, {{"phase", "resolve"}}, chosen->lookup_seconds);
   if (c_.dns_over_tls && transport != "tcp")
-    return context_.FailWith("config", "Expected transport protocol tcp for DoT", {{"protocol", transport}});
+    return context_.FailWith("config", "Expected transport protocol tcp for DoT",
+                             {{"protocol", transport}});
   if (c_.dns_over_tls) {
     // Before anything is sent: wrong files are a matter of the configuration.
     if (auto made = TlsContext::Get(c_.tls_config); !made)
@@ -227,8 +235,10 @@ bool DnsExchange::Run() {
   if (!source_ok) return false;
 
   dns::Question question{c_.query_name, dns::kTypeAny, dns::kClassIn};
-  if (!c_.query_type.empty()) question.type = dns::TypeByName(c_.query_type).value_or(dns::kTypeAny);
-  if (!c_.query_class.empty()) question.class_ = dns::ClassByName(c_.query_class).value_or(dns::kClassIn);
+  if (!c_.query_type.empty())
+    question.type = dns::TypeByName(c_.query_type).value_or(dns::kTypeAny);
+  if (!c_.query_class.empty())
+    question.class_ = dns::ClassByName(c_.query_class).value_or(dns::kClassIn);
   id_ = RandomId();
   const auto number = ParsePort(port, transport.c_str());
   auto query = dns::BuildQuery(id_, question, c_.recursion_desired);
@@ -239,11 +249,11 @@ bool DnsExchange::Run() {
   context_.log.Debug("Making DNS query", {{"target", context_.target}, {"query", c_.query_name}});
   const auto start = Clock::now();
   const IpAddress* from = source ? &*source : nullptr;
-  auto answer = transport == "udp" ? AskUdp(chosen->ip, *number, from)
-                                   : AskStream(chosen->ip, *number, from);
+  auto answer =
+      transport == "udp" ? AskUdp(chosen->ip, *number, from) : AskStream(chosen->ip, *number, from);
   const auto end = Clock::now();
-  // Without a connection all of the time went into it; without an answer there is no request time.
-  const double request = answer ? SecondsBetween(connected_, end) : 0;
+  // Without a connection all of the time went into it.
+  const double request = connected_ == Clock::time_point{} ? 0 : SecondsBetween(connected_, end);
   m.Set(kDuration, {{"phase", "connect"}}, SecondsBetween(start, end) - request);
   m.Set(kDuration, {{"phase", "request"}}, request);
   if (!answer) return context_.FailWith(stage_, "Error while sending a DNS query", answer.error());

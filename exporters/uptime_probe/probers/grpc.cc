@@ -31,7 +31,8 @@ std::string Request(const std::string& service) {
     message += service;
   }
   std::string frame(5, '\0');
-  for (int i = 0; i < 4; ++i) frame[static_cast<std::size_t>(4 - i)] = static_cast<char>(message.size() >> (8 * i));
+  for (int i = 0; i < 4; ++i)
+    frame[static_cast<std::size_t>(4 - i)] = static_cast<char>(message.size() >> (8 * i));
   return frame + message;
 }
 
@@ -123,21 +124,23 @@ Outcome Check(ProbeContext& context, const IpAddress& ip, const std::string& hos
       if (!info.verify_failure.empty()) out.reason = info.verify_failure;
       return fail(tls.error());
     }
-    if (info.alpn != "h2") return fail({ErrorCode::kUnavailable, "the server does not speak HTTP/2"});
+    if (info.alpn != "h2")
+      return fail({ErrorCode::kUnavailable, "the server does not speak HTTP/2"});
     stream = std::move(*tls);
     out.tls = true;
   }
   out.reason = "http";
   web::Http2Exchange exchange(std::move(stream));
   const auto left = Remaining(context.deadline).count();
-  web::Http2Exchange::Fields fields = {{":method", "POST"},
-                                       {":scheme", c.tls ? "https" : "http"},
-                                       {":path", "/grpc.health.v1.Health/Check"},
-                                       {":authority", JoinHostPort(host, port)},
-                                       {"content-type", "application/grpc"},
-                                       {"user-agent", "millrace-uptime-probe"},
-                                       {"te", "trailers"},
-                                       {"grpc-timeout", fmt::format("{}m", std::min<std::int64_t>(left, 99'999'999))}};
+  web::Http2Exchange::Fields fields = {
+      {":method", "POST"},
+      {":scheme", c.tls ? "https" : "http"},
+      {":path", "/grpc.health.v1.Health/Check"},
+      {":authority", JoinHostPort(host, port)},
+      {"content-type", "application/grpc"},
+      {"user-agent", "millrace-uptime-probe"},
+      {"te", "trailers"},
+      {"grpc-timeout", fmt::format("{}m", std::min<std::int64_t>(left, 99'999'999))}};
   for (const auto& [name, values] : c.metadata)
     for (const auto& value : values)
       // Binary metadata travels in base64.
@@ -204,11 +207,13 @@ bool ProbeGrpc(ProbeContext& context) {
     AddTlsMetrics(m, info, {.cipher = false, .last_chain = false});
   }
   if (out.code == kOk && out.serving == 1) return true;
-  const bool answered = out.code == kOk && out.serving >= 0 && out.serving < static_cast<int>(kServing.size());
-  return context.FailWith(answered ? "not_serving" : out.reason, "gRPC health check failed",
-                          {{"code", out.code},
-                           {"serving", answered ? kServing[static_cast<std::size_t>(out.serving)] : ""},
-                           {"err", out.message}});
+  const bool answered =
+      out.code == kOk && out.serving >= 0 && out.serving < static_cast<int>(kServing.size());
+  return context.FailWith(
+      answered ? "not_serving" : out.reason, "gRPC health check failed",
+      {{"code", out.code},
+       {"serving", answered ? kServing[static_cast<std::size_t>(out.serving)] : ""},
+       {"err", out.message}});
 }
 
 }  // namespace millrace::uptime_probe

@@ -58,7 +58,8 @@ class BodyCounter {
 
 class HttpProber {
  public:
-  explicit HttpProber(ProbeContext& context) : context_(context), c_(context.module.http), m_(context.metrics) {}
+  explicit HttpProber(ProbeContext& context)
+      : context_(context), c_(context.module.http), m_(context.metrics) {}
 
   bool Run();
 
@@ -110,9 +111,9 @@ bool HttpProber::MakeRequest(web::Request& request, std::string& server_name) {
     if (!chosen) return context_.FailWith("dns", "Error resolving address");
     const std::string port = request.url.Port();
     const std::string address = chosen->ip.Text();
-    request.url.host = !port.empty()     ? JoinHostPort(address, port)
-                       : chosen->ip.v6   ? "[" + address + "]"
-                                         : address;
+    request.url.host = !port.empty()   ? JoinHostPort(address, port)
+                       : chosen->ip.v6 ? "[" + address + "]"
+                                       : address;
   }
   server_name = c_.tls_config.server_name;
   if (server_name.empty()) server_name = host;
@@ -133,13 +134,15 @@ bool HttpProber::MakeRequest(web::Request& request, std::string& server_name) {
     for (const auto& value : values.secrets) request.headers.Add(name, value.value);
     for (const auto& file : values.files) {
       auto text = ReadFile(file, 1 << 20);
-      if (!text) return context_.FailWith("config", "Cannot read a file of http_headers", text.error());
+      if (!text)
+        return context_.FailWith("config", "Cannot read a file of http_headers", text.error());
       request.headers.Add(name, Trim(*text));
     }
   }
   for (const auto& [name, value] : request.headers.list())
     if (!web::IsToken(name) || value.find_first_of("\r\n") != std::string::npos)
-      return context_.FailWith("config", "Error creating request", {{"err", "invalid header field"}});
+      return context_.FailWith("config", "Error creating request",
+                               {{"err", "invalid header field"}});
   request.body = c_.body;
   if (!c_.body_file.empty()) {
     auto text = ReadFile(c_.body_file);
@@ -152,11 +155,14 @@ bool HttpProber::MakeRequest(web::Request& request, std::string& server_name) {
 bool HttpProber::JudgeStatus(int status) {
   if (c_.valid_status_codes.empty()) {
     if (status >= 200 && status < 300) return true;
-    return context_.FailWith("status", "Invalid HTTP response status code, wanted 2xx", {{"status_code", status}});
+    return context_.FailWith("status", "Invalid HTTP response status code, wanted 2xx",
+                             {{"status_code", status}});
   }
-  if (std::find(c_.valid_status_codes.begin(), c_.valid_status_codes.end(), status) != c_.valid_status_codes.end())
+  if (std::find(c_.valid_status_codes.begin(), c_.valid_status_codes.end(), status) !=
+      c_.valid_status_codes.end())
     return true;
-  return context_.FailWith("status", "Invalid HTTP response status code", {{"status_code", status}});
+  return context_.FailWith("status", "Invalid HTTP response status code",
+                           {{"status_code", status}});
 }
 
 bool HttpProber::JudgeHeaders(const web::Headers& headers) {
@@ -188,10 +194,12 @@ bool HttpProber::JudgeHeaders(const web::Headers& headers) {
 bool HttpProber::JudgeBody(const std::string& body) {
   for (const Regexp& r : c_.fail_if_body_matches_regexp)
     if (r.Matches(body))
-      return context_.FailWith("body", "Body matched regular expression", {{"regexp", r.pattern()}});
+      return context_.FailWith("body", "Body matched regular expression",
+                               {{"regexp", r.pattern()}});
   for (const Regexp& r : c_.fail_if_body_not_matches_regexp)
     if (!r.Matches(body))
-      return context_.FailWith("body", "Body did not match regular expression", {{"regexp", r.pattern()}});
+      return context_.FailWith("body", "Body did not match regular expression",
+                               {{"regexp", r.pattern()}});
   return true;
 }
 
@@ -203,13 +211,17 @@ bool HttpProber::JudgeJson(const std::string& body) {
     if (!value) return context_.FailWith("body", "Error evaluating CEL expression", value.error());
     const bool* truth = value->As<bool>();
     if (truth == nullptr)
-      return context_.FailWith("body", "CEL evaluation result is not a boolean", {{"type", value->Type()}});
+      return context_.FailWith("body", "CEL evaluation result is not a boolean",
+                               {{"type", value->Type()}});
     if (*truth == wanted) return true;
-    return context_.FailWith("body", wanted ? "Body did not match CEL expression" : "Body matched CEL expression",
-                             {{"expression", e.text}});
+    return context_.FailWith(
+        "body", wanted ? "Body did not match CEL expression" : "Body matched CEL expression",
+        {{"expression", e.text}});
   };
-  return (!c_.fail_if_body_json_matches_cel || evaluate(*c_.fail_if_body_json_matches_cel, false)) &&
-         (!c_.fail_if_body_json_not_matches_cel || evaluate(*c_.fail_if_body_json_not_matches_cel, true));
+  return (!c_.fail_if_body_json_matches_cel ||
+          evaluate(*c_.fail_if_body_json_matches_cel, false)) &&
+         (!c_.fail_if_body_json_not_matches_cel ||
+          evaluate(*c_.fail_if_body_json_not_matches_cel, true));
 }
 
 bool HttpProber::ReadBody(web::ClientResult& result, bool success) {
@@ -224,13 +236,15 @@ bool HttpProber::ReadBody(web::ClientResult& result, bool success) {
       if (decoder) {
         body = std::move(*decoder);
       } else {
-        success = context_.FailWith("body", "Failed to get decompressor for HTTP response body", decoder.error());
+        success = context_.FailWith("body", "Failed to get decompressor for HTTP response body",
+                                    decoder.error());
       }
     }
   }
   if (c_.body_size_limit.value > 0)
     body = web::MakeLimitedBody(std::move(body), c_.body_size_limit.value);
-  const bool regexps = !c_.fail_if_body_matches_regexp.empty() || !c_.fail_if_body_not_matches_regexp.empty();
+  const bool regexps =
+      !c_.fail_if_body_matches_regexp.empty() || !c_.fail_if_body_not_matches_regexp.empty();
   const bool cel = c_.fail_if_body_json_matches_cel || c_.fail_if_body_json_not_matches_cel;
   BodyCounter counter(std::move(body));
   Result<std::string> text = std::string();
@@ -253,15 +267,17 @@ bool HttpProber::ReadBody(web::ClientResult& result, bool success) {
   }
   if (!closed) {
     if (auto rest = counter.Discard(); !rest)
-      success = context_.FailWith(rest.error().code == ErrorCode::kResourceExhausted ? "body_size" : "body",
-                                  "Failed to read HTTP response body", rest.error());
+      success = context_.FailWith(
+          rest.error().code == ErrorCode::kResourceExhausted ? "body_size" : "body",
+          "Failed to read HTTP response body", rest.error());
     m_.Set("probe_http_uncompressed_body_length", static_cast<double>(counter.count()));
   }
   return success;
 }
 
 bool HttpProber::JudgeVersion(const std::string& protocol) {
-  m_.Set("probe_http_version", ParseNumber<double>(std::string_view(protocol).substr(5)).value_or(0));
+  m_.Set("probe_http_version",
+         ParseNumber<double>(std::string_view(protocol).substr(5)).value_or(0));
   const auto& valid = c_.valid_http_versions;
   if (valid.empty() || std::find(valid.begin(), valid.end(), protocol) != valid.end()) return true;
   return context_.FailWith("version", "Invalid HTTP version number", {{"version", protocol}});
@@ -310,8 +326,6 @@ void HttpProber::AddPhases(const std::vector<web::Trace>& traces) {
 
 bool HttpProber::Run() {
   Declare();
-  if (c_.enable_http3)
-    return context_.FailWith("unsupported", "HTTP/3 is not supported by this build");
   web::Request request;
   web::ClientOptions options;
   options.config = &c_;
@@ -329,13 +343,16 @@ bool HttpProber::Run() {
   }
   for (const char* phase : {"connect", "tls", "processing", "transfer"})
     m_.Add(kDuration, {{"phase", phase}}, 0);
+  if (c_.enable_http3)
+    return context_.FailWith("unsupported", "HTTP/3 is not supported by this program");
 
   web::ClientResult result = web::Fetch(std::move(request), options, context_.log);
   bool success = false;
   if (result.response) {
     success = Judge(result);
   } else {
-    context_.FailWith(result.traces.back().reason, "Error for HTTP request", result.response.error());
+    context_.FailWith(result.traces.back().reason, "Error for HTTP request",
+                      result.response.error());
   }
   AddPhases(result.traces);
   AddMoreTlsMetrics(context_, result.tls);

@@ -1,12 +1,5 @@
 // Echo requests (RFC 792, RFC 4443). Datagram sockets where net.ipv4.ping_group_range allows them,
 // raw sockets (CAP_NET_RAW) elsewhere.
-#include <netinet/icmp6.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/ip_icmp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -14,6 +7,13 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "exporters/uptime_probe/io/stream.h"
 #include "exporters/uptime_probe/probers/address.h"
@@ -59,7 +59,8 @@ void Put16(std::string& out, std::size_t at, std::uint16_t v) {
 
 class Pinger {
  public:
-  Pinger(ProbeContext& context, const IpAddress& ip) : context_(context), c_(context.module.icmp), ip_(ip) {}
+  Pinger(ProbeContext& context, const IpAddress& ip)
+      : context_(context), c_(context.module.icmp), ip_(ip) {}
 
   Status Open(const IpAddress* source);
   /// Sends one request and waits for its answer until `until`. Seconds, or kTimeout.
@@ -104,8 +105,9 @@ Status Pinger::Open(const IpAddress* source) {
   else
     ::setsockopt(fd_.get(), IPPROTO_IP, IP_RECVTTL, &on, sizeof on);
   if (c_.ttl > 0) {
-    const int set = ip_.v6 ? ::setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &c_.ttl, sizeof c_.ttl)
-                           : ::setsockopt(fd_.get(), IPPROTO_IP, IP_TTL, &c_.ttl, sizeof c_.ttl);
+    const int set =
+        ip_.v6 ? ::setsockopt(fd_.get(), IPPROTO_IPV6, IPV6_UNICAST_HOPS, &c_.ttl, sizeof c_.ttl)
+               : ::setsockopt(fd_.get(), IPPROTO_IP, IP_TTL, &c_.ttl, sizeof c_.ttl);
     if (set != 0) return FailErrno("set TTL", errno);
   }
   if (c_.dont_fragment && !ip_.v6) {
@@ -116,7 +118,8 @@ Status Pinger::Open(const IpAddress* source) {
   }
   if (source != nullptr) {
     const SocketAddress from = MakeSocketAddress(*source, 0);
-    if (::bind(fd_.get(), from.get(), from.size) != 0) return FailErrno("bind " + source->Text(), errno);
+    if (::bind(fd_.get(), from.get(), from.size) != 0)
+      return FailErrno("bind " + source->Text(), errno);
   }
   return {};
 }
@@ -131,7 +134,8 @@ std::string Pinger::Packet(std::uint16_t sequence, const std::string& data) cons
   return packet;
 }
 
-bool Pinger::IsAnswer(std::string_view packet, std::uint16_t sequence, const std::string& data) const {
+bool Pinger::IsAnswer(std::string_view packet, std::uint16_t sequence,
+                      const std::string& data) const {
   if (raw_ && !ip_.v6) {
     // A raw IPv4 socket delivers the IP header as well.
     if (packet.empty()) return false;
@@ -140,7 +144,8 @@ bool Pinger::IsAnswer(std::string_view packet, std::uint16_t sequence, const std
     packet.remove_prefix(header);
   }
   if (packet.size() != kHeader + data.size()) return false;
-  if (static_cast<unsigned char>(packet[0]) != (ip_.v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY) || packet[1] != 0)
+  if (static_cast<unsigned char>(packet[0]) != (ip_.v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY) ||
+      packet[1] != 0)
     return false;
   std::string expected(kHeader, '\0');
   Put16(expected, 4, EchoId());
@@ -148,7 +153,8 @@ bool Pinger::IsAnswer(std::string_view packet, std::uint16_t sequence, const std
   // The kernel has put an identifier of its own into a datagram socket's packets, and delivers
   // only the answers to those.
   if (raw_ && packet.substr(4, 2) != std::string_view(expected).substr(4, 2)) return false;
-  return packet.substr(6, 2) == std::string_view(expected).substr(6, 2) && packet.substr(kHeader) == data;
+  return packet.substr(6, 2) == std::string_view(expected).substr(6, 2) &&
+         packet.substr(kHeader) == data;
 }
 
 Result<double> Pinger::Ping(Deadline until) {
@@ -185,7 +191,8 @@ Result<double> Pinger::Ping(Deadline until) {
     const auto end = Clock::now();
     IpAddress from = FromSocketAddress(peer);
     from.zone = ip_.zone;
-    if (from != ip_ || !IsAnswer({buffer.data(), static_cast<std::size_t>(n)}, sequence, data)) continue;
+    if (from != ip_ || !IsAnswer({buffer.data(), static_cast<std::size_t>(n)}, sequence, data))
+      continue;
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
       const bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL;
       const bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT;
@@ -268,7 +275,8 @@ bool ProbeIcmp(ProbeContext& context) {
   const auto source = SourceAddress(context, c.source_ip_address, source_ok);
   if (!source_ok) return false;
   if (c.payload_size < 0 || c.payload_size > kMostPayload)
-    return context.FailWith("config", "Payload size is impossible", {{"payload_size", c.payload_size}});
+    return context.FailWith("config", "Payload size is impossible",
+                            {{"payload_size", c.payload_size}});
   const auto start = Clock::now();
   Pinger pinger(context, chosen->ip);
   auto opened = pinger.Open(source ? &*source : nullptr);

@@ -1,9 +1,9 @@
 // Additional: sends a datagram and compares the answer. Without a rule for the answer, the absence
 // of "port unreachable" within a short while is success, as with other UDP checks.
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
+
+#include <sys/socket.h>
 
 #include "common/base/strings.h"
 #include "exporters/uptime_probe/io/stream.h"
@@ -35,9 +35,10 @@ bool ProbeUdp(ProbeContext& context) {
   if (!source_ok) return false;
   if (!port) return context.FailWith("config", "Unknown port", {{"port", target->second}});
 
-  const Fd fd(::socket(chosen->ip.v6 ? AF_INET6 : AF_INET,
-                       SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return context.FailWith("connect", "Cannot open a socket", FailErrno("socket", errno).value());
+  const Fd fd(
+      ::socket(chosen->ip.v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd)
+    return context.FailWith("connect", "Cannot open a socket", FailErrno("socket", errno).value());
   if (source) {
     const SocketAddress from = MakeSocketAddress(*source, 0);
     if (::bind(fd.get(), from.get(), from.size) != 0)
@@ -60,7 +61,8 @@ bool ProbeUdp(ProbeContext& context) {
     }
     const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (n < 0) return context.FailWith("connect", "Cannot receive", FailErrno("read", errno).value());
+    if (n < 0)
+      return context.FailWith("connect", "Cannot receive", FailErrno("read", errno).value());
     m.Set(kDuration, {{"phase", "rtt"}}, SecondsBetween(start, Clock::now()));
     m.Set("probe_udp_reply_bytes", static_cast<double>(n));
     const std::string_view reply(buffer.data(), static_cast<std::size_t>(n));
