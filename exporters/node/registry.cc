@@ -3,6 +3,77 @@
 #include <array>
 #include <string>
 
+// An explicit table: a linker drops self-registering objects of static libraries. One line a
+// collector, in order of names; collectors/<name>.cc defines k<Name>Collector.
+#define MILLRACE_COLLECTORS(X) \
+  X(Arp) \
+  X(Bcache) \
+  X(Bcachefs) \
+  X(Bonding) \
+  X(Btrfs) \
+  X(Buddyinfo) \
+  X(Cgroups) \
+  X(Conntrack) \
+  X(Cpu) \
+  X(CpuVulnerabilities) \
+  X(Cpufreq) \
+  X(Diskstats) \
+  X(Dmi) \
+  X(Dmmultipath) \
+  X(Drbd) \
+  X(Drm) \
+  X(Edac) \
+  X(Entropy) \
+  X(Fibrechannel) \
+  X(Filefd) \
+  X(Filesystem) \
+  X(Hwmon) \
+  X(Infiniband) \
+  X(Interrupts) \
+  X(Ipvs) \
+  X(KernelHung) \
+  X(Ksmd) \
+  X(Lnstat) \
+  X(Loadavg) \
+  X(Mdadm) \
+  X(Meminfo) \
+  X(MeminfoNuma) \
+  X(Mountstats) \
+  X(Netclass) \
+  X(Netdev) \
+  X(Netstat) \
+  X(Nfs) \
+  X(Nfsd) \
+  X(Nvme) \
+  X(Os) \
+  X(Pcidevice) \
+  X(PowerSupplyClass) \
+  X(Pressure) \
+  X(Processes) \
+  X(Rapl) \
+  X(Schedstat) \
+  X(Selinux) \
+  X(Slabinfo) \
+  X(Sockstat) \
+  X(Softirqs) \
+  X(Softnet) \
+  X(Stat) \
+  X(Swap) \
+  X(Sysctl) \
+  X(Tapestats) \
+  X(Textfile) \
+  X(ThermalZone) \
+  X(Time) \
+  X(Timex) \
+  X(UdpQueues) \
+  X(Uname) \
+  X(Vmstat) \
+  X(Watchdog) \
+  X(Xfrm) \
+  X(Xfs) \
+  X(Zfs) \
+  X(Zoneinfo)
+
 namespace millrace::node {
 
 // An explicit table: a linker drops self-registering objects of static libraries.
