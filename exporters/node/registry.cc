@@ -24,6 +24,7 @@
   X(Drm) \
   X(Edac) \
   X(Entropy) \
+  X(Ethtool) \
   X(Fibrechannel) \
   X(Filefd) \
   X(Filesystem) \
@@ -42,15 +43,19 @@
   X(Netclass) \
   X(Netdev) \
   X(Netstat) \
+  X(NetworkRoute) \
   X(Nfs) \
   X(Nfsd) \
   X(Nvme) \
+  X(Nvmesubsystem) \
   X(Os) \
   X(Pcidevice) \
   X(PowerSupplyClass) \
   X(Pressure) \
   X(Processes) \
+  X(Qdisc) \
   X(Rapl) \
+  X(Runit) \
   X(Schedstat) \
   X(Selinux) \
   X(Slabinfo) \
@@ -61,6 +66,7 @@
   X(Swap) \
   X(Sysctl) \
   X(Tapestats) \
+  X(Tcpstat) \
   X(Textfile) \
   X(ThermalZone) \
   X(Time) \
@@ -69,6 +75,7 @@
   X(Uname) \
   X(Vmstat) \
   X(Watchdog) \
+  X(Wifi) \
   X(Xfrm) \
   X(Xfs) \
   X(Zfs) \
