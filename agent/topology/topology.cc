@@ -88,6 +88,7 @@ Result<std::unique_ptr<Topology>> Topology::Make(AgentConfig config, Graph graph
     c.data_dir = fmt::format("{}/{}s/{}", global.data_dir, kind, spec.id);
     c.metrics = std::make_shared<Metrics>(registry, spec.id, kind, spec.type);
     c.host = host;
+    if (kind != "transform") t->data_dirs_.push_back(c.data_dir);
     return c;
   };
 
@@ -170,6 +171,9 @@ Sink* Topology::FindSink(std::string_view id) {
 
 void Topology::Start(std::function<void()> on_event) {
   on_event_ = std::move(on_event);
+  for (const std::string& folder : data_dirs_) {
+    if (auto made = MakeDirectories(folder, 0750); !made) return Fail(folder, made.error());
+  }
   for (const auto& run : sinks_) {
     run->thread = std::jthread([this, s = run.get()](const std::stop_token& stop) {
       NameThread(s->id);

@@ -47,6 +47,7 @@ class Topology {
   AgentConfig config_;
   Graph graph_;
   MemoryBudget budget_;
+  std::vector<std::string> data_dirs_;  ///< One a component; made by Start().
   std::vector<std::unique_ptr<Transform>> prototypes_;
   std::vector<TransformPort> transform_ports_;
   std::vector<SinkPort> sink_ports_;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace millrace::agent {
 namespace {
@@ -104,6 +105,7 @@ struct Sort final : Transform {
 };
 
 struct Setup {
+  test::TempDir dir;
   AgentConfig config;
   MetricsRegistry metrics;
   Fates fates;
@@ -129,6 +131,7 @@ struct Setup {
     config.sinks.push_back(std::move(spec));
   }
   std::unique_ptr<Topology> Make() {
+    config.global.data_dir = dir.path();
     config::Problems problems;
     Graph graph = BuildGraph(config, problems);
     REQUIRE(problems.Text() == "");
