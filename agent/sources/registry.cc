@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "agent/sources/file/config.h"
 #include "agent/sources/generator/generator.h"
 #include "agent/sources/internal_metrics/internal_metrics.h"
 #include "agent/sources/kafka/kafka_source.h"
@@ -11,6 +12,7 @@ namespace millrace::agent {
 namespace {
 // clang-format off
 constexpr std::array kSources = {
+    Component<Source, FileConfig, &MakeFileSource>("file", "Tails log files, through rotation, truncation and compression."),
     Component<Source, GeneratorConfig, &MakeGenerator>("generator", "Realistic log lines out of nothing, for demonstrations, tests and benchmarks."),
     Component<Source, InternalMetricsConfig, &MakeInternalMetrics>("internal_metrics", "The agent's own metrics as events."),
     Component<Source, KafkaSourceConfig, &MakeKafkaSource>("kafka", "Reads topics as a member of a consumer group."),

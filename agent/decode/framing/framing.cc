@@ -88,6 +88,7 @@ bool LineFramer::Cut(EventBatch& batch, std::int64_t now_ns) {
   if (cut > 0) {
     average_ = std::max<std::size_t>(1, (cursor_ - begin) / cut);
     batch.bytes += line_start_ - line_start;
+    Remember({data + begin, cursor_ - begin});
   }
   if (scan_ < filled_) return true;
   KeepRest();
@@ -103,13 +104,29 @@ void LineFramer::KeepRest() {
     head_ = rest.substr(0, options_->max_line_bytes);
   }
   if (long_) {
-    carry_ = rest.substr(rest.size() - std::min(rest.size(), options_->delimiter.size()));
+    // Enough to find a delimiter that began here, and for before().
+    const std::size_t keep = std::max(options_->delimiter.size(), kRecent);
+    carry_ = rest.substr(rest.size() - std::min(rest.size(), keep));
   } else {
     carry_.assign(rest);
     if (carry_.empty()) carry_.shrink_to_fit();
   }
   block_ = {};
   filled_ = cursor_ = scan_ = 0;
+}
+
+void LineFramer::Remember(std::string_view bytes) {
+  if (bytes.size() > kRecent) bytes.remove_prefix(bytes.size() - kRecent);
+  const std::size_t keep = std::min(before_size_, kRecent - bytes.size());
+  std::memmove(before_.data(), before_.data() + before_size_ - keep, keep);
+  std::memcpy(before_.data() + keep, bytes.data(), bytes.size());
+  before_size_ = keep + bytes.size();
+}
+
+std::string LineFramer::Recent() const {
+  std::string recent(before());
+  recent += std::string_view(carry_).substr(carry_.size() - std::min(carry_.size(), kRecent));
+  return recent.size() > kRecent ? recent.substr(recent.size() - kRecent) : recent;
 }
 
 void LineFramer::Emit(EventBatch& batch, std::int64_t now_ns, std::string_view line) {
@@ -153,6 +170,7 @@ void LineFramer::Finish(EventBatch& batch, std::int64_t now_ns) {
   } else {
     Emit(batch, now_ns, batch.arena.Copy(carry_));
   }
+  Remember(carry_);
   carry_.clear();
   line_start_ = position_;
 }

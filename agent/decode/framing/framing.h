@@ -1,6 +1,7 @@
 #pragma once
 // Bytes into lines: cuts what a source read into events whose `message` points into the block that
 // was read. No allocation and no copy per line.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -39,6 +40,11 @@ class LineFramer {
   /// the start of a line.
   LineFramer(const FramingOptions& options, std::uint64_t position)
       : options_(&options), position_(position), line_start_(position) {}
+  /// The same in the middle of a stream: `before` are the bytes that end at `position`.
+  LineFramer(const FramingOptions& options, std::uint64_t position, std::string_view before)
+      : LineFramer(options, position) {
+    Remember(before);
+  }
 
   /// Room for `want` bytes of the stream, right behind those committed before. Valid until the next
   /// call of anything else.
@@ -56,6 +62,12 @@ class LineFramer {
   /// Of the next byte to come.
   [[nodiscard]] std::uint64_t position() const { return position_; }
 
+  /// At most kRecent bytes that end at line_start().
+  static constexpr std::size_t kRecent = 64;
+  [[nodiscard]] std::string_view before() const { return {before_.data(), before_size_}; }
+  /// At most kRecent bytes that end at position().
+  [[nodiscard]] std::string Recent() const;
+
   struct Stats {
     std::uint64_t truncated = 0, dropped = 0;
   };
@@ -68,11 +80,14 @@ class LineFramer {
   void EmitLong(EventBatch& batch, std::int64_t now_ns, std::string_view head,
                 std::uint64_t original_bytes);
   void KeepRest();
+  /// `bytes` follow those that before() has.
+  void Remember(std::string_view bytes);
 
   const FramingOptions* options_;
   std::uint64_t position_, line_start_;
-  // Between blocks: the unfinished line, or, once it is too long, its head and the few last bytes
-  // in which a delimiter may have begun.
+  std::array<char, kRecent> before_{};
+  std::size_t before_size_ = 0;
+  // Between blocks: the unfinished line, or, once it is too long, its head and the last bytes.
   std::string carry_, head_;
   bool long_ = false;
   // The block being cut.

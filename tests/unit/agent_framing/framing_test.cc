@@ -18,6 +18,10 @@ std::ostream& operator<<(std::ostream& out, const Line& l) {
              << l.original;
 }
 
+std::string_view Last(std::string_view s) {
+  return s.substr(s.size() - std::min(s.size(), LineFramer::kRecent));
+}
+
 /// Feeds `text` in pieces of at most `piece` bytes.
 std::vector<Line> Run(const FramingOptions& options, std::string_view text, std::size_t piece,
                       bool finish = true, LineFramer::Stats* stats = nullptr) {
@@ -49,12 +53,15 @@ std::vector<Line> Run(const FramingOptions& options, std::string_view text, std:
     CHECK(framer.position() == at + part.size());
     CHECK(framer.line_start() <= framer.position());
     CHECK(bytes == framer.line_start());
+    CHECK(framer.before() == Last(text.substr(0, framer.line_start())));
+    CHECK(framer.Recent() == Last(text.substr(0, framer.position())));
   }
   if (finish) {
     EventBatch batch;
     framer.Finish(batch, 1);
     take(batch);
     CHECK(framer.line_start() == text.size());
+    CHECK(framer.before() == Last(text));
   }
   if (stats != nullptr) *stats = framer.TakeStats();
   return out;
@@ -155,10 +162,10 @@ TEST_CASE("random texts in random pieces agree with a plain split") {
   std::mt19937 random(11);
   for (int round = 0; round < 2000; ++round) {
     FramingOptions options;
-    options.max_line_bytes = 1 + random() % 12;
+    options.max_line_bytes = 1 + random() % 80;
     options.max_events = 1 + random() % 5;
     std::string text;
-    for (std::size_t i = random() % 80; i > 0; --i) text += "ab\n\r"[random() % 4];
+    for (std::size_t i = random() % 180; i > 0; --i) text += "abcdefghij\n\r"[random() % 12];
     std::vector<Line> want;
     std::size_t start = 0;
     while (start < text.size()) {
