@@ -34,14 +34,41 @@ std::atomic<int>& KeptBudget() {
   return budget;
 }
 
-enum class Keep : unsigned char { kNo, kYes, kOneRead };
+enum class Keep : unsigned char { kNo, kYes, kSysfs };
+
+// Files of procfs that one read returns whole (single_open in the kernel), however long they are.
+constexpr std::array<std::string_view, 11> kWholeFiles = {
+    "/loadavg",      "/stat",          "/meminfo",     "/net/netstat", "/net/snmp",    "/net/snmp6",
+    "/net/sockstat", "/net/sockstat6", "/ip_vs_stats", "/net/rpc/nfs", "/net/rpc/nfsd"};
+// Files of procfs whose lines are shorter than kShortLine. The end of net/udp is dear: the kernel
+// walks its whole hash table once more.
+constexpr std::array<std::string_view, 8> kShortLineFiles = {
+    "/net/udp",   "/net/udp6", "/net/softnet_stat", "/net/dev",
+    "/diskstats", "/vmstat",   "/net/arp",          "/buddyinfo"};
+constexpr std::size_t kShortLine = 1024;
+
+// What a file that is there answers when it has nothing to say: another open would not help.
+bool IsAnswer(std::ptrdiff_t negative_errno) {
+  switch (-negative_errno) {
+    case EINVAL:
+    case EOPNOTSUPP:
+    case EAGAIN:
+    case EIO:
+    case ENODATA:
+    case EACCES:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Keep HowToKeep(int fd) {
   struct statfs fs{};
   if (::fstatfs(fd, &fs) != 0) return Keep::kNo;
   switch (static_cast<unsigned long>(fs.f_type)) {
     case SYSFS_MAGIC:
-      return Keep::kOneRead;
+      return Keep::kSysfs;
     case PROC_SUPER_MAGIC:
     case CGROUP_SUPER_MAGIC:
     case CGROUP2_SUPER_MAGIC:
@@ -55,19 +82,32 @@ Keep HowToKeep(int fd) {
 
 FileReader::~FileReader() { KeptBudget() += static_cast<int>(open_.size()); }
 
-std::ptrdiff_t FileReader::Drain(int fd, bool one_read) {
+FileReader::Ending FileReader::EndingOf(std::string_view path, bool sysfs) {
+  const auto ends = [&](std::string_view name) { return path.ends_with(name); };
+  if (sysfs || path.find("/sys/") != std::string_view::npos ||
+      path.find("/pressure/") != std::string_view::npos ||
+      std::any_of(kWholeFiles.begin(), kWholeFiles.end(), ends))
+    return Ending::kWhole;
+  return std::any_of(kShortLineFiles.begin(), kShortLineFiles.end(), ends) ? Ending::kShortLines
+                                                                           : Ending::kUnknown;
+}
+
+std::ptrdiff_t FileReader::Drain(int fd, Ending ending) {
   std::size_t used = 0;
   for (;;) {
     if (used == buffer_.size()) {
       if (used >= kMaxFile) return -EFBIG;
       buffer_.resize(std::max(kFirstBuffer, used * 2));
     }
-    const ssize_t n =
-        ::pread(fd, buffer_.data() + used, buffer_.size() - used, static_cast<off_t>(used));
+    const std::size_t room = buffer_.size() - used;
+    const ssize_t n = ::pread(fd, buffer_.data() + used, room, static_cast<off_t>(used));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return -errno;
-    used += static_cast<std::size_t>(n);
-    if (n == 0 || (one_read && used < kPage)) return static_cast<std::ptrdiff_t>(used);
+    const auto got = static_cast<std::size_t>(n);
+    used += got;
+    const bool end = got == 0 || (got < room && ending == Ending::kWhole) ||
+                     (got + kShortLine < std::min(room, kPage) && ending == Ending::kShortLines);
+    if (end) return static_cast<std::ptrdiff_t>(used);
   }
 }
 
@@ -76,8 +116,8 @@ std::ptrdiff_t FileReader::ReadInto(std::string_view path) {
   const auto found = open_.find(path);
   if (found != open_.end()) {
     found->second.used = generation_;
-    const std::ptrdiff_t n = Drain(found->second.fd.get(), found->second.one_read);
-    if (n >= 0) return n;
+    const std::ptrdiff_t n = Drain(found->second.fd.get(), found->second.ending);
+    if (n >= 0 || IsAnswer(n)) return n;
     // The device behind the descriptor went away; the path may lead to a new one.
     open_.erase(found);
     ++KeptBudget();
@@ -86,16 +126,18 @@ std::ptrdiff_t FileReader::ReadInto(std::string_view path) {
   Fd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) return -errno;
   const Keep keep = HowToKeep(fd.get());
-  std::ptrdiff_t n = Drain(fd.get(), keep == Keep::kOneRead);
+  const Ending ending =
+      keep == Keep::kNo ? Ending::kUnknown : EndingOf(path_, keep == Keep::kSysfs);
+  const std::ptrdiff_t n = Drain(fd.get(), ending);
   if (n == -ESPIPE) return -EINVAL;
-  if (n < 0 || keep == Keep::kNo) return n;
+  if (keep == Keep::kNo || (n < 0 && !IsAnswer(n))) return n;
   if (--KeptBudget() < 0) {
     ++KeptBudget();
     return n;
   }
   Entry& e = open_[path_];
   e.fd = std::move(fd);
-  e.one_read = keep == Keep::kOneRead;
+  e.ending = ending;
   e.used = generation_;
   return n;
 }
@@ -144,12 +186,24 @@ std::optional<double> FileReader::TryFloat(std::string_view path) {
   return text ? ParseNumber<double>(*text) : std::nullopt;
 }
 
+Status DirList::Open(std::string_view path) {
+  if (fd_ && path_ == path) {
+    // A directory whose device went away has no links left; the path may lead to a new one.
+    struct stat s{};
+    if (::fstat(fd_.get(), &s) == 0 && s.st_nlink != 0 && ::lseek(fd_.get(), 0, SEEK_SET) == 0)
+      return {};
+  }
+  path_.assign(path);
+  fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd_) return FailErrno("open " + path_, errno);
+  sysfs_ = HowToKeep(fd_.get()) == Keep::kSysfs;
+  return {};
+}
+
 Status DirList::Read(std::string_view path) {
   names_.clear();
   bytes_.clear();
-  path_.assign(path);
-  const Fd dir(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir) return FailErrno("open " + path_, errno);
+  MILLRACE_TRY(Open(path));
   // getdents64 and not readdir: opendir allocates 32 KiB every time.
   struct Entry {
     std::uint64_t inode;
@@ -158,18 +212,25 @@ Status DirList::Read(std::string_view path) {
     unsigned char type;
     char name[1];
   };
+  constexpr std::size_t kLongestEntry = 300;
   alignas(8) std::array<char, 16384> chunk;
   for (;;) {
-    const long n = ::syscall(SYS_getdents64, dir.get(), chunk.data(), chunk.size());
-    if (n < 0) return FailErrno("read directory " + path_, errno);
-    if (n == 0) break;
+    const long n = ::syscall(SYS_getdents64, fd_.get(), chunk.data(), chunk.size());
+    if (n < 0) {
+      const int error = errno;
+      fd_.Reset();
+      return FailErrno("read directory " + path_, error);
+    }
     for (long at = 0; at < n;) {
       const auto* entry = static_cast<const Entry*>(static_cast<const void*>(chunk.data() + at));
       const std::string_view name(entry->name);
       if (name != "." && name != "..") bytes_.append(name) += '\0';
       at += entry->size;
     }
+    // sysfs stops early only when the next name does not fit.
+    if (n == 0 || (sysfs_ && static_cast<std::size_t>(n) + kLongestEntry < chunk.size())) break;
   }
+  if (!sysfs_) fd_.Reset();
   for (std::size_t at = 0; at < bytes_.size();) {
     const std::string_view name(bytes_.data() + at);
     names_.push_back(name);

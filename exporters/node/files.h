@@ -42,9 +42,15 @@ class FileReader {
   [[nodiscard]] int last_errno() const { return errno_; }
 
  private:
+  /// How much of a file may be left when a read returned less than there was room for.
+  enum class Ending : unsigned char {
+    kUnknown,     ///< Anything: only a read of nothing is the end.
+    kWhole,       ///< Nothing: the kernel gives such a file in one piece.
+    kShortLines,  ///< Nothing, unless the kernel's page was nearly full.
+  };
   struct Entry {
     Fd fd;
-    bool one_read = false;  // sysfs: an attribute is never larger than a page
+    Ending ending = Ending::kUnknown;
     std::uint32_t used = 0;
   };
   struct Hash {
@@ -53,7 +59,8 @@ class FileReader {
   };
   // Bytes read into buffer_, or -errno.
   std::ptrdiff_t ReadInto(std::string_view path);
-  std::ptrdiff_t Drain(int fd, bool one_read);
+  std::ptrdiff_t Drain(int fd, Ending ending);
+  static Ending EndingOf(std::string_view path, bool sysfs);
   void Sweep();
 
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> open_;
@@ -63,7 +70,8 @@ class FileReader {
   int errno_ = 0;
 };
 
-/// Names in a directory, sorted, without "." and "..". Reuses its memory.
+/// Names in a directory, sorted, without "." and "..". Reuses its memory, and the descriptor when
+/// the same directory of sysfs is read again.
 class DirList {
  public:
   [[nodiscard]] Status Read(std::string_view path);
@@ -73,8 +81,12 @@ class DirList {
   [[nodiscard]] auto end() const { return names_.end(); }
 
  private:
+  [[nodiscard]] Status Open(std::string_view path);
+
   std::string path_, bytes_;
   std::vector<std::string_view> names_;
+  Fd fd_;
+  bool sysfs_ = false;
 };
 
 /// The target of a symbolic link as it is stored; nothing when `path` is none.

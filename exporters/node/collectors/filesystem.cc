@@ -249,6 +249,10 @@ class Filesystem : public Collector {
            [](const Mount& m) { return m.usage.files; });
     Column(out, {"node_filesystem_files_free", kGauge, "Free file nodes of a file system."}, false,
            [](const Mount& m) { return m.usage.files_free; });
+    // Always 0 outside macOS, but the original writes it here too.
+    Column(out,
+           {"node_filesystem_purgeable_bytes", kGauge, "Space that macOS could free: 0 on Linux."},
+           false, [](const Mount&) { return 0.0; });
     out.Family("node_filesystem_mount_info", kGauge, "Always 1; the device number of a mount.");
     for (std::size_t i = 0; i < count_; ++i) {
       const Mount& m = mounts_[i];
