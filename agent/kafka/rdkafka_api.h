@@ -30,7 +30,7 @@ namespace millrace::agent::kafka {
   X(incremental_assign) X(incremental_unassign) X(assignment_lost) X(rebalance_protocol)     \
   X(consume_batch_queue) X(message_destroy) X(message_timestamp) X(message_headers)          \
   X(message_errstr) X(header_get_all) X(pause_partitions) X(resume_partitions)               \
-  X(commit_queue) X(consumer_close_queue) X(consumer_closed) X(get_watermark_offsets)        \
+  X(commit_queue) X(consumer_close_queue) X(consumer_closed) X(get_watermark_offsets) X(offsets_for_times)        \
   X(topic_partition_list_new) X(topic_partition_list_destroy) X(topic_partition_list_add)
 // clang-format on
 
@@ -52,6 +52,9 @@ struct Api {
   /// Before 2.6.1 librdkafka doubles the server's nonce in SCRAM, which Kafka 4 refuses as "invalid
   /// credentials" (older brokers did not look).
   [[nodiscard]] bool scram_works_with_kafka4() const { return version() >= 0x020601ff; }
+  /// Before 2.2 a consumer whose read-ahead was full fetches again after up to a second, however
+  /// quickly it was emptied.
+  [[nodiscard]] bool has_fetch_queue_backoff() const { return version() >= 0x020200ff; }
 };
 
 /// Deleters, one alias a handle: all need the table.

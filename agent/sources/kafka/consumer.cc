@@ -18,6 +18,9 @@ constexpr std::size_t kMessagesAtOnce = 1000;
 /// what librdkafka has fetched, so a short stall must not do it.
 constexpr milliseconds kPatience{1000};
 constexpr milliseconds kPollTimeout{250};
+/// Nothing came for so long though there must be more: see WakeFetcher().
+constexpr milliseconds kFetcherTimeout{5};
+constexpr int kWakeTimeoutMs = 200;
 constexpr milliseconds kCommitTimeout{10000};
 constexpr milliseconds kCloseTimeout{10000};
 constexpr std::chrono::seconds kLagInterval{1};
@@ -46,9 +49,11 @@ Settings ConsumerDefaults(const KafkaSourceConfig& c, const std::string& id) {
       {"queued.max.messages.kbytes",
        std::to_string(std::max<std::uint64_t>(1, c.fetch_buffer_bytes.value / 1024))},
       {"queued.min.messages", "10000"},
-      // Of one partition in one answer, compressed: log lines grow about eightfold.
-      {"fetch.message.max.bytes", "262144"},
-      {"fetch.max.bytes", "2097152"},
+      // One answer, compressed: log lines grow about eightfold, and an answer that alone fills the
+      // read-ahead makes the reading stop and go. A larger batch of messages still comes whole.
+      {"fetch.message.max.bytes", "131072"},
+      {"fetch.max.bytes", "262144"},
+      {"message.max.bytes", "131072"},  // Of a consumer only a lower bound of the line above.
       {"fetch.error.backoff.ms", "200"},
       {"statistics.interval.ms", "15000"},
   };
@@ -89,7 +94,11 @@ Consumer::Consumer(const Api& api, const KafkaSourceConfig& config, const Contex
 Result<Conf> Consumer::MakeConfiguration() const {
   MILLRACE_ASSIGN(const Settings settings,
                   ClientSettings(config_.client, ConsumerDefaults(config_, context_.id)));
-  return MakeConf(api_, settings);
+  MILLRACE_ASSIGN(Conf conf, MakeConf(api_, settings));
+  if (api_.has_fetch_queue_backoff() &&
+      !config_.client.librdkafka_options.contains("fetch.queue.backoff.ms"))
+    api_.conf_set(conf.get(), "fetch.queue.backoff.ms", "10", nullptr, 0);
+  return conf;
 }
 
 Consumer::~Consumer() {
@@ -188,18 +197,44 @@ Status Consumer::Subscribe() {
 void Consumer::Poll() {
   // A batch call alone would wait its whole timeout for a full array; so wait for one, then take
   // what is there.
-  ssize_t n = api_.consume_batch_queue(queue_.get(), static_cast<int>(kPollTimeout.count()),
-                                       messages_.data(), 1);
+  const bool watch_fetcher = fetcher_may_sleep_ && Behind();
+  const milliseconds wait = watch_fetcher ? kFetcherTimeout : kPollTimeout;
+  ssize_t n =
+      api_.consume_batch_queue(queue_.get(), static_cast<int>(wait.count()), messages_.data(), 1);
   if (n == 1) {
     const ssize_t more =
         api_.consume_batch_queue(queue_.get(), 0, messages_.data() + 1, kMessagesAtOnce - 1);
     n += std::max<ssize_t>(more, 0);
+    fetcher_may_sleep_ = !api_.has_fetch_queue_backoff();
+  } else if (watch_fetcher) {
+    WakeFetcher();
   }
   for (ssize_t i = 0; i < n; ++i) {
     Take(messages_[static_cast<std::size_t>(i)]);
     api_.message_destroy(messages_[static_cast<std::size_t>(i)]);
   }
   SendAll();
+}
+
+bool Consumer::Behind() const {
+  return std::any_of(partitions_.begin(), partitions_.end(),
+                     [](const auto& p) { return !p.second->at_end; });
+}
+
+/// Any request wakes the thread of its broker, which then sees that there is room again. Asking
+/// for the ends of our partitions goes to just the brokers we read from. Without this a consumer
+/// with a read-ahead of 8 MiB gets no more than that a second.
+void Consumer::WakeFetcher() {
+  fetcher_may_sleep_ = false;
+  const PartitionList list(api_.topic_partition_list_new(static_cast<int>(partitions_.size())),
+                           {&api_});
+  for (const auto& [key, partition] : partitions_) {
+    if (!partition->at_end)
+      api_.topic_partition_list_add(list.get(), key.first.c_str(), key.second)->offset =
+          RD_KAFKA_OFFSET_END;
+  }
+  if (list->cnt > 0)
+    static_cast<void>(api_.offsets_for_times(client_.get(), list.get(), kWakeTimeoutMs));
 }
 
 Partition* Consumer::Find(const rd_kafka_message_t& message) {

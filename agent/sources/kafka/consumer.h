@@ -52,6 +52,8 @@ class Consumer {
   void Send(Partition& partition);
   void SendAll();
   void FollowHandoff();
+  [[nodiscard]] bool Behind() const;
+  void WakeFetcher();
   void SetPaused(bool paused);
 
   static void OnRebalance(rd_kafka_t* client, rd_kafka_resp_err_t what,
@@ -87,6 +89,7 @@ class Consumer {
   std::vector<rd_kafka_message_t*> messages_;
   std::vector<Header> headers_;
   bool paused_ = false, draining_ = false, closing_ = false, fatal_ = false;
+  bool fetcher_may_sleep_ = false;
   int commits_pending_ = 0;
 };
 

@@ -31,7 +31,7 @@ struct KafkaSourceConfig {
   std::uint32_t session_timeout_ms = 10000;
   std::uint32_t drain_timeout_ms = 5000;
   std::uint32_t fetch_wait_max_ms = 100;
-  config::Bytes fetch_buffer_bytes{8U << 20};
+  config::Bytes fetch_buffer_bytes{4U << 20};
   std::string key_field = "message_key";
   std::string topic_key = "topic";
   std::string partition_key = "partition";

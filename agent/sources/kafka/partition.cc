@@ -51,6 +51,7 @@ void Partition::Add(const Message& message) {
   if (tracker_ == nullptr) Start(message.offset);
   if (open_ == nullptr) Open();
   next_ = message.offset + 1;
+  at_end = false;
   AppendFields(message);
   open_->bytes += message.payload.size() + message.key.size();
 }
@@ -119,6 +120,7 @@ std::unique_ptr<EventBatch> Partition::Take() {
 }
 
 void Partition::AtEnd(std::int64_t offset) {
+  at_end = true;
   if (tracker_ == nullptr) return Start(offset);
   if (offset <= next_) return;
   tracker_->Resolve(tracker_->Register({static_cast<std::uint64_t>(offset), 0}), true);

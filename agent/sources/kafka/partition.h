@@ -63,6 +63,7 @@ class Partition {
   [[nodiscard]] const EventId& stream() const { return stream_; }
 
   std::int64_t committed = -1;  ///< What the broker confirmed.
+  bool at_end = false;          ///< Nothing was there to read, last we heard.
 
  private:
   void Start(std::int64_t offset);
