@@ -25,7 +25,7 @@ void Visit(config::Visitor& v, FingerprintConfig& c) {
       .Range(64, kMaxFingerprintBytes);
 }
 
-void Visit(config::Visitor& v, EncodingConfig& c) {
+void Visit(config::Visitor& v, FileEncodingConfig& c) {
   v.Field("charset", c.charset,
           "Character set of the files, as iconv names it: utf-16le, utf-16be, gb18030, shift_jis, "
           "iso-8859-1. Turned into UTF-8; what is invalid becomes U+FFFD.")

@@ -21,10 +21,10 @@ struct FingerprintConfig {
 };
 void Visit(config::Visitor& v, FingerprintConfig& c);
 
-struct EncodingConfig {
+struct FileEncodingConfig {
   std::string charset = "utf-8";
 };
-void Visit(config::Visitor& v, EncodingConfig& c);
+void Visit(config::Visitor& v, FileEncodingConfig& c);
 
 struct FileConfig {
   std::vector<std::string> include, exclude;
@@ -43,7 +43,7 @@ struct FileConfig {
   config::Bytes max_deleted_bytes{0};
   std::string file_key = "file", host_key = "host", offset_key;
   FingerprintConfig fingerprint;
-  EncodingConfig encoding;
+  FileEncodingConfig encoding;
 };
 void Visit(config::Visitor& v, FileConfig& c);
 [[nodiscard]] Result<std::unique_ptr<Source>> MakeFileSource(const FileConfig& config,
