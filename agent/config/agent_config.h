@@ -33,7 +33,7 @@ struct GlobalConfig {
 
 struct BufferConfig {
   std::string type = "memory";
-  config::Bytes max_bytes{std::uint64_t{2} << 20};
+  config::Bytes max_bytes{std::uint64_t{1} << 20};
   WhenFull when_full = WhenFull::kBlock;
 };
 
