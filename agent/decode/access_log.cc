@@ -118,7 +118,7 @@ bool AddInteger(std::string_view name, std::string_view text, Decoded& out) {
     v = v * 10 + static_cast<unsigned>(c - '0');
   }
   if (text.empty() || v > INT64_MAX) return false;
-  out.fields.push_back(Field::Int(name, static_cast<std::int64_t>(v)));
+  out.AddInt(name, static_cast<std::int64_t>(v));
   return true;
 }
 
@@ -204,7 +204,7 @@ const char* AccessLogDecoder::Decode(std::string_view text, Arena& /*arena*/, De
       case Kind::kNumber: {
         const auto number = ParseNumber<double>(word);
         if (!number) return "a number is missing";
-        out.fields.push_back(Field::Double(column.name, *number));
+        out.AddDouble(column.name, *number);
         break;
       }
       case Kind::kTime:

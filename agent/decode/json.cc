@@ -65,17 +65,17 @@ class NameSet {
   std::vector<std::uint32_t> table_;  ///< Index of the field + 1; empty until there are many.
 };
 
-Field Make(std::string_view name, const json::Scanner::Token& token) {
+void Add(Decoded& out, std::string_view name, const json::Scanner::Token& token) {
   switch (token.kind) {
     case '"':
-      return Field::String(name, token.text, Type::kJsonString);
+      return out.Add(name, token.text, Type::kJsonString);
     case 't':
     case 'f':
-      return Field::Bool(name, token.kind == 't');
+      return out.AddInt(name, token.kind == 't' ? 1 : 0, Type::kBool);
     case 'n':
-      return Field::Null(name);
+      return out.AddInt(name, 0, Type::kNull);
     default:
-      return Field::String(name, token.text, Type::kRawJson);
+      return out.Add(name, token.text, Type::kRawJson);
   }
 }
 
@@ -103,15 +103,14 @@ std::string_view OnOneLine(std::string_view text, Arena& arena) {
 
 const char* JsonDecoder::DecodeWhole(std::string_view text, Arena& arena, Decoded& out) const {
   if (const char* why = Prepare(text, arena, limits_)) return why;
-  json::Scanner scan(text, limits_.max_depth);
+  json::Scanner scan(text.data() + text.size(), limits_.max_depth);
   json::Scanner::Token token;
-  scan.SkipBlanks();
-  const char* const start = scan.position();
-  if (!scan.Value(token)) return scan.error();
-  std::string_view value(start, static_cast<std::size_t>(scan.position() - start));
+  const char* const start = scan.SkipBlanks(text.data());
+  const char* p = scan.Value(start, token);
+  if (p == nullptr) return scan.error();
+  std::string_view value(start, static_cast<std::size_t>(p - start));
   const bool breaks = scan.line_breaks();
-  scan.SkipBlanks();
-  if (!scan.at_end()) return "not JSON: something follows the value";
+  if (!scan.AtEnd(scan.SkipBlanks(p))) return "not JSON: something follows the value";
   if (breaks) value = OnOneLine(value, arena);
   out.value = json::FromText(value);
   return nullptr;
@@ -120,18 +119,19 @@ const char* JsonDecoder::DecodeWhole(std::string_view text, Arena& arena, Decode
 const char* JsonDecoder::Decode(std::string_view text, Arena& arena, Decoded& out) const {
   if (whole_) return DecodeWhole(text, arena, out);
   if (const char* why = Prepare(text, arena, limits_)) return why;
-  json::Scanner scan(text, limits_.max_depth);
-  scan.SkipBlanks();
-  const char* const start = scan.position();
-  if (!scan.Take('{')) return scan.at_end() ? "empty" : "not a JSON object";
+  json::Scanner scan(text.data() + text.size(), limits_.max_depth);
+  const char* p = scan.SkipBlanks(text.data());
+  const char* const start = p;
+  if (!scan.At(p, '{')) return scan.AtEnd(p) ? "empty" : "not a JSON object";
   NameSet names;
   bool repeated = false;
-  scan.SkipBlanks();
-  bool more = !scan.Take('}');
+  p = scan.SkipBlanks(p + 1);
+  bool more = !scan.At(p, '}');
+  if (!more) ++p;
   while (more) {
     json::Scanner::Token token;
-    if (scan.at_end() || *scan.position() != '"') return "not JSON: a key is missing";
-    if (!scan.String(token)) return scan.error();
+    p = scan.Key(p, token);
+    if (p == nullptr) return scan.error();
     std::string_view name = token.text;
     if (token.escaped) {
       char* const plain = arena.Allocate(name.size());
@@ -140,27 +140,26 @@ const char* JsonDecoder::Decode(std::string_view text, Arena& arena, Decoded& ou
       name = {plain, size};
     }
     if (name.size() > kMaxNameLength) return "a key is longer than 65535 bytes";
-    scan.SkipBlanks();
-    if (!scan.Take(':')) return "not JSON: a colon is missing";
-    scan.SkipBlanks();
-    if (!scan.Value(token)) return scan.error();
+    p = scan.Value(p, token);
+    if (p == nullptr) return scan.error();
     const std::size_t known = names.FindOrNote(name, out.fields);
     if (known == NameSet::kNone) {
       if (out.fields.size() >= limits_.max_fields) return "more fields than max_fields";
-      out.fields.push_back(Make(name, token));
+      Add(out, name, token);
     } else {
-      out.fields[known] = Make(name, token);
+      Add(out, name, token);
+      out.fields[known] = out.fields.back();
+      out.fields.pop_back();
       repeated = true;
     }
-    scan.SkipBlanks();
-    if (scan.Take('}')) break;
-    if (!scan.Take(',')) return "not JSON: an object is not closed";
-    scan.SkipBlanks();
+    p = scan.SkipBlanks(p);
+    more = !scan.At(p, '}');
+    if (more && !scan.At(p, ',')) return "not JSON: an object is not closed";
+    p = more ? scan.SkipBlanks(p + 1) : p + 1;
   }
-  const std::string_view object(start, static_cast<std::size_t>(scan.position() - start));
+  const std::string_view object(start, static_cast<std::size_t>(p - start));
   const bool breaks = scan.line_breaks();
-  scan.SkipBlanks();
-  if (!scan.at_end()) return "not JSON: something follows the object";
+  if (!scan.AtEnd(scan.SkipBlanks(p))) return "not JSON: something follows the object";
   if (breaks) {
     // Rare (joined lines): the slices of nested values must fit on one line too.
     const std::string_view one_line = OnOneLine(object, arena);

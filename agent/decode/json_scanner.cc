@@ -33,9 +33,9 @@ const char* FindSpecial(const char* p, const char* end) {
   return p;
 }
 
-bool Scanner::Escape() {
-  if (end_ - p_ < 2) return Fail("not JSON: the text ends within a string");
-  switch (p_[1]) {
+const char* Scanner::Escape(const char* p) {
+  if (end_ - p < 2) return Fail("not JSON: the text ends within a string");
+  switch (p[1]) {
     case '"':
     case '\\':
     case '/':
@@ -44,130 +44,124 @@ bool Scanner::Escape() {
     case 'n':
     case 'r':
     case 't':
-      p_ += 2;
-      return true;
+      return p + 2;
     case 'u':
-      if (end_ - p_ >= 6 && IsHex(p_[2]) && IsHex(p_[3]) && IsHex(p_[4]) && IsHex(p_[5])) {
-        p_ += 6;
-        return true;
-      }
+      if (end_ - p >= 6 && IsHex(p[2]) && IsHex(p[3]) && IsHex(p[4]) && IsHex(p[5])) return p + 6;
       [[fallthrough]];
     default:
       return Fail("not JSON: unknown escape in a string");
   }
 }
 
-bool Scanner::String(Token& token) {
-  const char* const start = ++p_;
-  token.escaped = false;
+const char* Scanner::String(const char* p, Token& token) {
+  const char* const start = ++p;
+  bool escaped = false;
   for (;;) {
-    p_ = FindSpecial(p_, end_);
-    if (p_ >= end_) return Fail("not JSON: the text ends within a string");
-    if (*p_ == '"') break;
-    if (*p_ != '\\') return Fail("not JSON: a control character in a string");
-    token.escaped = true;
-    if (!Escape()) return false;
+    p = FindSpecial(p, end_);
+    if (p >= end_) return Fail("not JSON: the text ends within a string");
+    if (*p == '"') break;
+    if (*p != '\\') return Fail("not JSON: a control character in a string");
+    escaped = true;
+    p = Escape(p);
+    if (p == nullptr) return p;
   }
-  token.text = {start, static_cast<std::size_t>(p_ - start)};
+  token.text = {start, static_cast<std::size_t>(p - start)};
   token.kind = '"';
-  ++p_;
-  return true;
+  token.escaped = escaped;
+  return p + 1;
 }
 
-bool Scanner::Number() {
-  if (*p_ == '-') ++p_;
-  if (p_ >= end_ || !IsDigit(*p_)) return Fail("not JSON: a value is missing");
-  if (*p_ == '0') {
-    ++p_;
+const char* Scanner::Number(const char* p) {
+  if (*p == '-') ++p;
+  if (p >= end_ || !IsDigit(*p)) return Fail("not JSON: a value is missing");
+  if (*p == '0') {
+    ++p;
   } else {
-    while (p_ < end_ && IsDigit(*p_)) ++p_;
+    while (p < end_ && IsDigit(*p)) ++p;
   }
-  if (p_ < end_ && *p_ == '.') {
-    ++p_;
-    if (p_ >= end_ || !IsDigit(*p_)) return Fail("not JSON: a number without digits");
-    while (p_ < end_ && IsDigit(*p_)) ++p_;
+  if (p < end_ && *p == '.') {
+    ++p;
+    if (p >= end_ || !IsDigit(*p)) return Fail("not JSON: a number without digits");
+    while (p < end_ && IsDigit(*p)) ++p;
   }
-  if (p_ < end_ && (*p_ | 0x20) == 'e') {
-    ++p_;
-    if (p_ < end_ && (*p_ == '+' || *p_ == '-')) ++p_;
-    if (p_ >= end_ || !IsDigit(*p_)) return Fail("not JSON: a number without digits");
-    while (p_ < end_ && IsDigit(*p_)) ++p_;
+  if (p < end_ && (*p | 0x20) == 'e') {
+    ++p;
+    if (p < end_ && (*p == '+' || *p == '-')) ++p;
+    if (p >= end_ || !IsDigit(*p)) return Fail("not JSON: a number without digits");
+    while (p < end_ && IsDigit(*p)) ++p;
   }
-  return true;
+  return p;
 }
 
-bool Scanner::Literal(std::string_view word) {
-  if (static_cast<std::size_t>(end_ - p_) < word.size() ||
-      std::memcmp(p_, word.data(), word.size()) != 0)
+const char* Scanner::Literal(const char* p, std::string_view word) {
+  if (static_cast<std::size_t>(end_ - p) < word.size() ||
+      std::memcmp(p, word.data(), word.size()) != 0)
     return Fail("not JSON: a value is missing");
-  p_ += word.size();
-  return true;
+  return p + word.size();
 }
 
-bool Scanner::Object(std::uint32_t depth) {
+const char* Scanner::Object(const char* p, std::uint32_t depth) {
   if (depth > max_depth_) return Fail("nested too deep");
-  ++p_;
-  SkipBlanks();
-  if (Take('}')) return true;
+  Token token;
+  p = SkipBlanks(p + 1);
+  if (At(p, '}')) return p + 1;
   for (;;) {
-    Token token;
-    if (p_ >= end_ || *p_ != '"') return Fail("not JSON: a key is missing");
-    if (!String(token)) return false;
-    SkipBlanks();
-    if (!Take(':')) return Fail("not JSON: a colon is missing");
-    SkipBlanks();
-    if (!Value(token, depth)) return false;
-    SkipBlanks();
-    if (Take('}')) return true;
-    if (!Take(',')) return Fail("not JSON: an object is not closed");
-    SkipBlanks();
+    p = Key(p, token);
+    if (p == nullptr) return p;
+    p = Value(p, token, depth);
+    if (p == nullptr) return p;
+    p = SkipBlanks(p);
+    if (At(p, '}')) return p + 1;
+    if (!At(p, ',')) return Fail("not JSON: an object is not closed");
+    p = SkipBlanks(p + 1);
   }
 }
 
-bool Scanner::Array(std::uint32_t depth) {
+const char* Scanner::Array(const char* p, std::uint32_t depth) {
   if (depth > max_depth_) return Fail("nested too deep");
-  ++p_;
-  SkipBlanks();
-  if (Take(']')) return true;
+  Token token;
+  p = SkipBlanks(p + 1);
+  if (At(p, ']')) return p + 1;
   for (;;) {
-    Token token;
-    if (!Value(token, depth)) return false;
-    SkipBlanks();
-    if (Take(']')) return true;
-    if (!Take(',')) return Fail("not JSON: an array is not closed");
-    SkipBlanks();
+    p = Value(p, token, depth);
+    if (p == nullptr) return p;
+    p = SkipBlanks(p);
+    if (At(p, ']')) return p + 1;
+    if (!At(p, ',')) return Fail("not JSON: an array is not closed");
+    p = SkipBlanks(p + 1);
   }
 }
 
-bool Scanner::Value(Token& token, std::uint32_t depth) {
-  if (p_ >= end_) return Fail("not JSON: a value is missing");
-  const char* const start = p_;
-  const char c = *p_;
-  bool ok = false;
-  switch (c) {
+const char* Scanner::Value(const char* p, Token& token, std::uint32_t depth) {
+  if (p >= end_) return Fail("not JSON: a value is missing");
+  const char* const start = p;
+  char kind = *p;
+  switch (kind) {
     case '"':
-      return String(token);
+      return String(p, token);
     case '{':
-      ok = Object(depth + 1);
+      p = Object(p, depth + 1);
       break;
     case '[':
-      ok = Array(depth + 1);
+      p = Array(p, depth + 1);
       break;
     case 't':
-      ok = Literal("true");
+      p = Literal(p, "true");
       break;
     case 'f':
-      ok = Literal("false");
+      p = Literal(p, "false");
       break;
     case 'n':
-      ok = Literal("null");
+      p = Literal(p, "null");
       break;
     default:
-      ok = Number();
+      kind = '0';
+      p = Number(p);
   }
-  token.text = {start, static_cast<std::size_t>(p_ - start)};
-  token.kind = c == '-' || IsDigit(c) ? '0' : c;
-  return ok;
+  if (p == nullptr) return p;
+  token.text = {start, static_cast<std::size_t>(p - start)};
+  token.kind = kind;
+  return p;
 }
 
 }  // namespace millrace::agent::json
