@@ -1,11 +1,6 @@
 #include "agent/decode/access_log.h"
 
-#include <bit>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
+#include "agent/decode/find.h"
 #include "agent/decode/json_scanner.h"
 #include "common/base/strings.h"
 #include "common/time/civil.h"
@@ -80,25 +75,6 @@ std::span<const AccessColumn> ColumnsOf(AccessFormat format) {
       return kCombined;
   }
   return {};
-}
-
-/// The first `c` in [p, end), or `end`. Inline: words are short, a call to memchr costs as much.
-const char* FindByte(const char* p, const char* end, char c) {
-#ifdef __SSE2__
-  const __m128i wanted = _mm_set1_epi8(c);
-  while (end - p >= 16) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, wanted)));
-    if (mask != 0) return p + std::countr_zero(mask);
-    p += 16;
-  }
-#endif
-  while (p < end && *p != c) ++p;
-  return p;
-}
-
-std::string_view Slice(const char* from, const char* to) {
-  return {from, static_cast<std::size_t>(to - from)};
 }
 
 /// `p` behind the opening quote; the closing quote, or `end`.

@@ -45,9 +45,7 @@ struct Decoded {
     f.name_len = static_cast<std::uint16_t>(name.size());
     f.type = type;
   }
-  void AddDouble(std::string_view name, double v) {
-    fields.push_back(Field::Double(name, v));
-  }
+  void AddDouble(std::string_view name, double v) { fields.push_back(Field::Double(name, v)); }
 };
 
 /// Stateless and thread safe.

@@ -1,69 +1,14 @@
 #include "agent/decode/json.h"
 
-#include <algorithm>
-
-#define XXH_INLINE_ALL
 #include <simdjson.h>
-#include <xxhash.h>
 
 #include "agent/core/escape.h"
 #include "agent/core/json_text.h"
 #include "agent/decode/json_scanner.h"
+#include "agent/decode/name_set.h"
 
 namespace millrace::agent {
 namespace {
-
-/// Says whether a name is among the fields so far: one bit test for nearly every key of a small
-/// object, a hash table beyond that, so that 100,000 keys cost no more each.
-class NameSet {
- public:
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-  NameSet() { bits_[0] = bits_[1] = bits_[2] = bits_[3] = 0; }
-
-  /// Index of the field of that name, or kNone after noting that the next field has it.
-  std::size_t FindOrNote(std::string_view name, const std::vector<Field>& fields) {
-    if (fields.size() >= kSmall) return InTable(name, fields);
-    const std::size_t n = name.size();
-    const unsigned mix =
-        n == 0 ? 0
-               : (static_cast<unsigned char>(name[0]) * 7U +
-                  static_cast<unsigned char>(name[n / 2]) * 31U +
-                  static_cast<unsigned char>(name[n - 1]) * 131U + static_cast<unsigned>(n) * 17U);
-    std::uint64_t& word = bits_[mix >> 6 & 3];
-    const std::uint64_t bit = 1ULL << (mix & 63);
-    if ((word & bit) != 0) {
-      for (std::size_t i = 0; i < fields.size(); ++i)
-        if (fields[i].name() == name) return i;
-    }
-    word |= bit;
-    return kNone;
-  }
-
- private:
-  static constexpr std::size_t kSmall = 64;
-
-  std::size_t InTable(std::string_view name, const std::vector<Field>& fields) {
-    if (table_.size() < fields.size() * 2) {
-      table_.assign(std::max<std::size_t>(512, fields.size() * 4), 0);
-      for (std::size_t i = 0; i < fields.size(); ++i)
-        table_[Slot(fields[i].name(), fields)] = static_cast<std::uint32_t>(i) + 1;
-    }
-    const std::size_t slot = Slot(name, fields);
-    if (table_[slot] != 0) return table_[slot] - 1;
-    table_[slot] = static_cast<std::uint32_t>(fields.size()) + 1;
-    return kNone;
-  }
-  std::size_t Slot(std::string_view name, const std::vector<Field>& fields) const {
-    std::size_t slot = XXH3_64bits(name.data(), name.size()) % table_.size();
-    while (table_[slot] != 0 && fields[table_[slot] - 1].name() != name)
-      slot = slot + 1 == table_.size() ? 0 : slot + 1;
-    return slot;
-  }
-
-  std::uint64_t bits_[4];
-  std::vector<std::uint32_t> table_;  ///< Index of the field + 1; empty until there are many.
-};
 
 void Add(Decoded& out, std::string_view name, const json::Scanner::Token& token) {
   switch (token.kind) {

@@ -1,7 +1,7 @@
 #include "agent/transforms/parse/parser.h"
 
-#include "agent/core/name.h"
 #include "agent/core/path.h"
+#include "agent/transforms/parse/failure.h"
 #include "agent/transforms/parse/merge.h"
 
 namespace millrace::agent {
@@ -15,23 +15,13 @@ class Parser final : public Transform {
         source_(std::move(source)),
         target_(std::move(target)),
         drop_field_(options.drop_field),
-        on_failure_(options.on_failure),
-        error_field_(InternName(options.error_field)),
         outputs_(options.OutputNames()),
-        metrics_(std::move(metrics)) {}
+        failure_(options.on_failure, options.error_field, std::move(metrics)) {}
 
   void Apply(EventBatch& batch) override {
-    std::size_t failed = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (const char* why = Parse(batch, i)) {
-        ++failed;
-        Fail(batch, i, why);
-      }
-    }
-    if (failed == 0) return;
-    metrics_->Errors("parse_failed").Add(static_cast<double>(failed));
-    if (on_failure_ == OnFailure::kDrop)
-      metrics_->Discarded("parse_failed", true).Add(static_cast<double>(failed));
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      if (const char* why = Parse(batch, i)) failure_.Fail(batch, i, why);
+    failure_.Count();
   }
 
   std::span<const std::string> outputs() const override { return outputs_; }
@@ -57,19 +47,11 @@ class Parser final : public Transform {
     return nullptr;
   }
 
-  void Fail(EventBatch& batch, std::size_t i, const char* why) const {
-    if (on_failure_ == OnFailure::kDrop) return batch.Drop(i);
-    if (!error_field_.empty()) batch.Set(i, Field::String(error_field_, why));
-    if (on_failure_ == OnFailure::kRoute) batch.event(i).output = 1;
-  }
-
   std::shared_ptr<const Decoder> decoder_;
   Path source_, target_;
   bool drop_field_;
-  OnFailure on_failure_;
-  std::string_view error_field_;
   std::vector<std::string> outputs_;
-  std::shared_ptr<Metrics> metrics_;
+  FailurePolicy failure_;
   Decoded decoded_;
 };
 
@@ -92,11 +74,7 @@ void VisitParser(config::Visitor& v, ParserOptions& o) {
           "Path under which the result goes as one object. Empty: its fields become the event's.")
       .Check([](const std::string& text) { return text.empty() ? "" : PathFault(text); });
   v.Field("drop_field", o.drop_field, "Remove the text from the event once it is parsed.");
-  v.Field("on_failure", o.on_failure,
-          "An event that cannot be parsed: `keep` it with `error_field`, `drop` it, or `route` it "
-          "(with `error_field`) to the output `<name>.failed`.");
-  v.Field("error_field", o.error_field,
-          "Field that says why an event could not be parsed. Empty: none.");
+  VisitFailure(v, o.on_failure, o.error_field);
 }
 
 Result<std::unique_ptr<Transform>> MakeParser(std::shared_ptr<const Decoder> decoder,

@@ -139,7 +139,8 @@ void Nginx(benchmark::State& s) { Run(s, AccessLines(), {"type: nginx"}); }
 void NginxEncode(benchmark::State& s) { Run(s, AccessLines(), {"type: nginx"}, true); }
 void NginxFilter(benchmark::State& s) {
   Run(s, AccessLines(),
-      {"type: nginx", "{type: filter, condition: '.status >= 500 && .request.contains(\"/api\")'}"});
+      {"type: nginx",
+       "{type: filter, condition: '.status >= 500 && .request.contains(\"/api\")'}"});
 }
 void JsonRoute(benchmark::State& s) {
   Run(s, JsonLines(),
