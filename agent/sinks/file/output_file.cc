@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/sinks/file/repair.h"
+#include "agent/sinks/support/repair.h"
 #include "common/base/strings.h"
 #include "common/log/log.h"
 #include "common/time/format.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "agent/sinks/file/output_file.h"
-#include "agent/sinks/file/repair.h"
+#include "agent/sinks/support/repair.h"
 #include "tests/support/catch.h"
 #include "tests/support/sink_input.h"
 #include "tests/support/temp_dir.h"

@@ -1,4 +1,4 @@
-#include "agent/sinks/file/repair.h"
+#include "agent/sinks/support/repair.h"
 
 #include <algorithm>
 #include <cerrno>
