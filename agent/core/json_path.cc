@@ -1,47 +1,46 @@
 #include "agent/core/json_path.h"
 
+#include <charconv>
+
 #include <simdjson.h>
 
 namespace millrace::agent {
 
 bool AppendJsonPath(std::string_view json, std::string_view path, std::string& scratch,
                     std::string& out) {
-  thread_local simdjson::ondemand::parser parser;
+  // DOM: Debian's on-demand build has no vector code.
+  thread_local simdjson::dom::parser parser;
   scratch.assign(json);
   scratch.reserve(scratch.size() + simdjson::SIMDJSON_PADDING);
-  simdjson::ondemand::document document;
-  if (parser
-          .iterate(simdjson::padded_string_view(scratch.data(), scratch.size(), scratch.capacity()))
-          .get(document) != simdjson::SUCCESS)
+  simdjson::dom::element value;
+  if (parser.parse(scratch.data(), scratch.size(), false).get(value) != simdjson::SUCCESS)
     return false;
-  simdjson::ondemand::value value;
-  if (document.get_value().get(value) != simdjson::SUCCESS) return false;
   for (;;) {
     const std::size_t dot = path.find('.');
-    simdjson::ondemand::object object;
-    if (value.get_object().get(object) != simdjson::SUCCESS ||
-        object.find_field(path.substr(0, dot)).get(value) != simdjson::SUCCESS)
-      return false;
+    if (value[path.substr(0, dot)].get(value) != simdjson::SUCCESS) return false;
     if (dot == std::string_view::npos) break;
     path.remove_prefix(dot + 1);
   }
-  simdjson::ondemand::json_type type;
-  if (value.type().get(type) != simdjson::SUCCESS) return false;
-  if (type == simdjson::ondemand::json_type::string) {
-    std::string_view text;
-    if (value.get_string().get(text) != simdjson::SUCCESS) return false;
-    out += text;
-    return true;
+  char number[32];
+  switch (value.type()) {
+    case simdjson::dom::element_type::STRING:
+      out += std::string_view(value);
+      return true;
+    case simdjson::dom::element_type::BOOL:
+      out += bool(value) ? "true" : "false";
+      return true;
+    case simdjson::dom::element_type::INT64:
+      out.append(number, std::to_chars(number, number + 32, std::int64_t(value)).ptr);
+      return true;
+    case simdjson::dom::element_type::UINT64:
+      out.append(number, std::to_chars(number, number + 32, std::uint64_t(value)).ptr);
+      return true;
+    case simdjson::dom::element_type::DOUBLE:
+      out.append(number, std::to_chars(number, number + 32, double(value)).ptr);
+      return true;
+    default:
+      return false;
   }
-  if (type != simdjson::ondemand::json_type::number &&
-      type != simdjson::ondemand::json_type::boolean)
-    return false;
-  std::string_view token = value.raw_json_token();
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' ||
-                            token.back() == '\t'))
-    token.remove_suffix(1);
-  out += token;
-  return true;
 }
 
 }  // namespace millrace::agent

@@ -5,6 +5,7 @@
 
 #include "agent/sinks/blackhole/blackhole.h"
 #include "agent/sinks/console/console.h"
+#include "agent/sinks/elasticsearch/elasticsearch_sink.h"
 #include "agent/sinks/file/file_sink.h"
 #include "agent/sinks/summary/summary.h"
 
@@ -16,6 +17,7 @@ constexpr std::array kSinks = {
     Component<Sink, BlackholeConfig, &MakeBlackhole>("blackhole", "Takes everything and writes nothing."),
     Component<Sink, ConsoleConfig, &MakeConsole>("console", "Writes events to standard output or standard error."),
     Component<Sink, FileSinkConfig, &MakeFileSink>("file", "Writes events to files, by field and time, compressed and rotated."),
+    Component<Sink, ElasticsearchConfig, &MakeElasticsearchSink>("elasticsearch", "Writes events to Elasticsearch and OpenSearch."),
 };
 // clang-format on
 }  // namespace
