@@ -40,9 +40,10 @@ class Couriers {
   /// Waits while as many are under way as may be. False: stopped, and the batch was not taken.
   bool Send(std::unique_ptr<Batch> batch, const std::stop_token& stop) {
     std::unique_lock lock(mu_);
+    const auto room = [this] { return outstanding_ < shipping_.concurrency(); };
     // The limit may rise without a notification.
-    while (outstanding_ >= shipping_.concurrency()) {
-      room_.wait_for(lock, stop, std::chrono::milliseconds(100), [] { return false; });
+    while (!room()) {
+      room_.wait_for(lock, stop, std::chrono::milliseconds(100), room);
       if (stop.stop_requested()) return false;
     }
     ++outstanding_;
@@ -142,7 +143,8 @@ class ElasticsearchSink final : public Sink {
       BatchView view;
       Clock::time_point due =
           batch_->items.empty() ? Clock::time_point::max() : opened_ + config_.batch.timeout;
-      if (shipping_.targets.parked() > 0)
+      // Events may be parked, and have to be looked after, once an answer comes.
+      if (shipping_.targets.parked() > 0 || couriers.outstanding() > 0)
         due = std::min(due, Clock::now() + std::chrono::milliseconds(100));
       const SinkInput::Pop pop = in.Next(view, due);
       if (pop == SinkInput::Pop::kClosed) break;
