@@ -48,3 +48,25 @@ millrace_pkg(pcre2 libpcre2-8)
 millrace_pkg(xxhash libxxhash)
 millrace_pkg(sqlite3 sqlite3)
 pkg_check_modules(systemd IMPORTED_TARGET GLOBAL libsystemd)
+
+# C++ libraries without a stable ABI of their own go into the binaries when the distribution has
+# them as archives: libstdc++.so alone keeps 1.6 MB resident in a process that needs a tenth of it.
+# Sanitizers want the shared ones, which they know how to intercept.
+option(MILLRACE_STATIC_CXX "Link libstdc++, re2, yaml-cpp and fmt statically into the exporters" ON)
+if(MILLRACE_SANITIZE)
+  set(MILLRACE_STATIC_CXX OFF)
+endif()
+# millrace_static_alternative(<target> <archive>): millrace::<target> is the archive, or else the
+# imported target it stands for.
+function(millrace_static_alternative name shared archive)
+  add_library(millrace_dep_${name} INTERFACE)
+  add_library(millrace::dep_${name} ALIAS millrace_dep_${name})
+  find_library(MILLRACE_ARCHIVE_${name} ${archive})
+  if(MILLRACE_STATIC_CXX AND MILLRACE_ARCHIVE_${name})
+    target_link_libraries(millrace_dep_${name} INTERFACE ${MILLRACE_ARCHIVE_${name}} Threads::Threads)
+  else()
+    target_link_libraries(millrace_dep_${name} INTERFACE ${shared})
+  endif()
+endfunction()
+millrace_static_alternative(re2 PkgConfig::re2 libre2.a)
+millrace_static_alternative(yaml yaml-cpp::yaml-cpp libyaml-cpp.a)

@@ -41,7 +41,8 @@ bool Pattern::Matches(std::string_view text) const {
 
 Result<NameFilter> NameFilter::Make(const std::string& exclude, const std::string& include) {
   NameFilter f;
-  if (!exclude.empty()) {
+  // The default that excludes nothing: a name is never empty.
+  if (!exclude.empty() && exclude != "^$") {
     MILLRACE_ASSIGN(Pattern p, Pattern::Make(exclude));
     f.exclude_ = std::make_unique<Pattern>(std::move(p));
   }

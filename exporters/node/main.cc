@@ -9,6 +9,7 @@
 #include "exporters/node/registry.h"
 #include "exporters/node/scrape.h"
 #include "exporters/node/self_metrics.h"
+#include "exporters/node/startup_memory.h"
 #include "exporters/node/web.h"
 
 namespace millrace::node {
@@ -52,6 +53,7 @@ int Serve(const FlagSet& flags, Scraper& scraper) {
     log::Error("Cannot serve", {{"error", server.error()}});
     return 1;
   }
+  ReleaseStartupMemory();
   int signal = 0;
   sigwait(&stop, &signal);
   log::Info("Stopping", {{"signal", signal}});
