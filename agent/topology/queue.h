@@ -35,17 +35,14 @@ class BoundedQueue {
       if (bytes_ != 0 && bytes_ + bytes > max_bytes_) return false;
       return budget_.TryReserve(bytes, bytes_);
     };
-    if (!fits()) {
-      if (!wait) return Pushed::kFull;
+    bool taken = fits();
+    if (!taken && !wait) return Pushed::kFull;
+    while (!taken) {
+      if (stop.stop_requested()) return Pushed::kStopped;
       // Room in the budget is made by other queues, which do not wake this one: look again now and
       // then.
-      while (!stop.stop_requested()) {
-        room_.wait_for(lock, stop, std::chrono::milliseconds(20), [] { return false; });
-        if (fits()) goto push;
-      }
-      return Pushed::kStopped;
+      taken = room_.wait_for(lock, stop, std::chrono::milliseconds(20), fits);
     }
-  push:
     const bool was_empty = items_.empty();
     items_.push_back({std::move(item), bytes});
     bytes_ += bytes;

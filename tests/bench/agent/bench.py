@@ -128,7 +128,7 @@ def measure(name, job, source, lines, timeout=300):
 def unpack_debian_peers():
     """rsyslog and syslog-ng conflict in apt: unpacked side by side instead."""
     for variable, packages, name in (("RSYSLOG_ROOT", ["rsyslog", "libestr0", "libfastjson4", "liblognorm5"], "rsyslog"),
-                                     ("SYSLOGNG_ROOT", ["syslog-ng-core", "libivykis0", "libnet1", "libevtlog0"], "syslog-ng")):
+                                     ("SYSLOGNG_ROOT", ["syslog-ng-core", "libivykis0", "libnet1", "libpcre3"], "syslog-ng")):
         if variable in os.environ:
             continue
         root = os.path.join(CACHE, name)
