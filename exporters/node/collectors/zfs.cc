@@ -37,7 +37,8 @@ class Zfs : public Collector {
 
   Status Collect(MetricWriter& out) override {
     if (!pools_.Read(root_)) return NoData("ZFS is not loaded");
-    for (const auto& [prefix, file] : kStats) {
+    for (const auto& stats : kStats) {
+      const std::string_view prefix = stats[0], file = stats[1];
       const auto text = files_.Read(JoinPath(path_, {root_, file}));
       if (!text) continue;  // a ZFS that is older or newer
       MILLRACE_TRY(Kstat(

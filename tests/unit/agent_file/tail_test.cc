@@ -133,7 +133,7 @@ TEST_CASE("CRLF, other delimiters, character sets, offsets") {
   utf16.config.encoding.charset = "UTF-16LE";
   utf16.Append("app.log", std::string("\xff\xfe"
                                       "h\0\xe9\0\r\0\n\0\x0a\x01\n\0",
-                                      16));
+                                      14));
   Running run(utf16.config, utf16.data());
   REQUIRE(run.Wait(2));
   CHECK(run.out().texts() == std::vector<std::string>{"h\xc3\xa9", "\xc4\x8a"});

@@ -252,8 +252,8 @@ TEST_CASE("a component that fails is reported") {
   Setup s;
   s.Source("in", 1, 1, 1, true);
   s.Sink("out", {"in"}, [] { return std::make_unique<Broken>(); });
-  auto topology = s.Make();
   std::atomic<int> events{0};
+  auto topology = s.Make();
   topology->Start([&] { ++events; });
   Await([&] { return topology->Failed(); });
   CHECK(topology->Failure() == "sinks.out: no such luck");
