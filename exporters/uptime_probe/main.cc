@@ -127,7 +127,7 @@ int Main(std::span<const std::string> args) {
   log::Configure(log::ParseLevel(flags.GetText("log.level")).value_or(log::Level::kInfo),
                  log::ParseFormat(flags.GetText("log.format")).value_or(log::Format::kLogfmt));
   // An allocator arena a thread would multiply what the probes' buffers leave behind.
-  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_ARENA_MAX, 1);
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);

@@ -1,0 +1,11 @@
+# millrace-uptime-probe
+if(TARGET millrace_uptime_probe)
+  millrace_test_dir(NAME unit_probe DIR unit/probe DEPS millrace::uptime_probe millrace::http OpenSSL::SSL TIMEOUT 300)
+  add_executable(bench_probe_target bench/probe/target.cc)
+  target_link_libraries(bench_probe_target PRIVATE OpenSSL::SSL Threads::Threads millrace_warnings)
+  set_target_properties(bench_probe_target PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
+if(TARGET millrace-uptime-probe AND NOT MILLRACE_SANITIZE)
+  add_test(NAME outside_probe COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/external/probe/run.sh $<TARGET_FILE:millrace-uptime-probe>)
+  set_tests_properties(outside_probe PROPERTIES LABELS outside TIMEOUT 600 SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+endif()
