@@ -15,6 +15,17 @@
 namespace millrace::uptime_probe {
 namespace {
 
+std::string Hex(std::string_view bytes) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    out += kDigits[static_cast<unsigned char>(c) >> 4];
+    out += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
 std::int64_t Seconds(const ASN1_TIME* time) {
   std::tm tm{};
   if (time == nullptr || ASN1_TIME_to_tm(time, &tm) != 1) return kGoZeroTime;
@@ -83,9 +94,7 @@ std::string HexOfString(const std::string& text) {
     der += length;
   }
   der += text;
-  std::string out;
-  for (const char c : der) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
+  return Hex(der);
 }
 
 /// Roughly RFC 2253, in the one order in which Go prints names whatever that of the certificate:
@@ -149,9 +158,7 @@ std::string Serial(const X509* leaf) {
   std::unique_ptr<BIGNUM, void (*)(BIGNUM*)> big(ASN1_INTEGER_to_BN(number, nullptr), &BN_free);
   std::string bytes(static_cast<std::size_t>(BN_num_bytes(big.get())), '\0');
   BN_bn2bin(big.get(), reinterpret_cast<unsigned char*>(bytes.data()));
-  std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
+  return Hex(bytes);
 }
 
 }  // namespace
@@ -179,7 +186,7 @@ void DescribeCertificates(const STACK_OF(X509) * chain, TlsInfo& info) {
   unsigned size = 0;
   info.fingerprint_sha256.clear();
   if (X509_digest(leaf, EVP_sha256(), digest.data(), &size) == 1)
-    for (unsigned i = 0; i < size; ++i) info.fingerprint_sha256 += fmt::format("{:02x}", digest[i]);
+    info.fingerprint_sha256 = Hex({reinterpret_cast<const char*>(digest.data()), size});
 }
 
 }  // namespace millrace::uptime_probe

@@ -205,10 +205,13 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Make(const TlsConfig& c) {
   // A prober has to reach old servers that a browser would refuse: small keys (level 1), the
   // digests of TLS 1.0 when that is asked for (level 0), no secure renegotiation (never used here).
   SSL_CTX_set_security_level(context, least < TLS1_2_VERSION ? 0 : 1);
-  SSL_CTX_set_options(context, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(
+      context, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
   SSL_CTX_set_cipher_list(
       context,
       "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AESGCM:AESGCM:AES:!aNULL:!eNULL:!PSK:!SRP");
+  // Short lists: OpenSSL 3.0 walks all it knows in every handshake.
+  SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384:P-521");
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
