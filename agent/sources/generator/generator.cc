@@ -187,8 +187,9 @@ void LineGenerator::AppendNginx(std::uint64_t n, std::int64_t time_ns, std::stri
                  tm.tm_mday, kMonths[static_cast<std::size_t>(tm.tm_mon)], tm.tm_year + 1900,
                  tm.tm_hour, tm.tm_min, tm.tm_sec, route.method);
   fmt::format_to(std::back_inserter(out), fmt::runtime(route.path), r % 9973);
-  fmt::format_to(std::back_inserter(out), " HTTP/1.1\" {} {} \"-\" \"{}\" rid={:016x}", status,
-                 r % 48000 + 120, kAgents[r / 11 % kAgents.size()], n);
+  fmt::format_to(std::back_inserter(out), "{}rid={:016x} HTTP/1.1\" {} {} \"-\" \"{}\"",
+                 route.path.find('?') == std::string_view::npos ? '?' : '&', n, status,
+                 r % 48000 + 120, kAgents[r / 11 % kAgents.size()]);
 }
 
 void LineGenerator::AppendJson(std::uint64_t n, std::int64_t time_ns, std::string& out) {
