@@ -1,5 +1,6 @@
 #include "millrace/app_metrics/app_metrics.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -55,6 +56,13 @@ AppMetrics::Impl::Impl(Options o)
   }
 }
 
+std::string_view AppMetrics::Impl::RouteOf(std::string_view path, char* scratch) const {
+  if (const std::string_view declared = routes.Match(path); !declared.empty()) return declared;
+  if (options.guess_routes && options.routes.empty())
+    return app_metrics::GuessTemplate(path, scratch);
+  return "unmatched";
+}
+
 void AppMetrics::Impl::Problem(std::string text) {
   std::fprintf(stderr, "millrace::AppMetrics: %s\n", text.c_str());
   const std::lock_guard lock(problems_mu);
@@ -78,7 +86,32 @@ void AppMetrics::event(std::string_view name, bool success) {
   impl_->dependencies.Event(name, success);
 }
 
+void AppMetrics::record(const app_metrics::FinishedRequest& r) {
+  std::string_view route = r.route;
+  char guessed[app_metrics::kMaxRoute];
+  if (route.empty()) route = impl_->RouteOf(r.path, guessed);
+  std::int64_t unix_ms = 0;
+  if (impl_->options.exemplars && !r.request_id.empty())
+    unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                  std::chrono::system_clock::now().time_since_epoch())
+                  .count();
+  impl_->red.Record({{app_metrics::MethodIndex(r.method), r.https, route},
+                     r.status,
+                     static_cast<std::uint64_t>(std::max<std::int64_t>(0, r.duration.count())),
+                     r.bytes_in,
+                     r.bytes_out,
+                     r.request_id,
+                     false,
+                     unix_ms,
+                     r.duration.count() >= 0});
+}
+
 prometheus::Registry& AppMetrics::registry() { return *impl_->registry; }
+void AppMetrics::add_collectable(std::weak_ptr<prometheus::Collectable> collectable) {
+  const std::lock_guard lock(impl_->collectables_mu);
+  std::erase_if(impl_->collectables, [](const auto& c) { return c.expired(); });
+  impl_->collectables.push_back(std::move(collectable));
+}
 std::shared_ptr<prometheus::Collectable> AppMetrics::collectable() {
   return app_metrics::Internals::MakeCollectable(*this);
 }

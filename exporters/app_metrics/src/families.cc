@@ -47,7 +47,7 @@ class Families {
     });
     out_.Family("http_server_requests_total", Type::kCounter, "Requests answered.");
     ForEachStatus(routes, [&](std::span<const Label> labels, const StatusSeries& s) {
-      out_.Sample(labels, static_cast<double>(s.duration.Count()));
+      out_.Sample(labels, static_cast<double>(s.duration.Count() + s.untimed.Sum()));
     });
     Sizes(routes, names_.request_size, "Size of request bodies.", &RouteSeries::request_size);
     Sizes(routes, names_.response_size, "Size of response bodies.", &RouteSeries::response_size);

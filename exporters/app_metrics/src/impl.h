@@ -30,6 +30,8 @@ struct AppMetrics::Impl {
   std::vector<std::string> problems;  // guarded by problems_mu
   mutable std::mutex problems_mu;
   void Problem(std::string text);
+  /// The route of a path that nobody named; `scratch` has kMaxRoute bytes.
+  [[nodiscard]] std::string_view RouteOf(std::string_view path, char* scratch) const;
 
   const app_metrics::RouteTable routes;
   const app_metrics::Redactor redactor;
@@ -39,6 +41,8 @@ struct AppMetrics::Impl {
   app_metrics::HealthRegistry health;
   std::unique_ptr<app_metrics::LogWriter> log;  // null when there is no access log
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
+  mutable std::mutex collectables_mu;
+  std::vector<std::weak_ptr<prometheus::Collectable>> collectables;  // guarded by collectables_mu
   std::atomic<bool> draining{false};
   app_metrics::ShardedSum exceptions, slow, aborted, bad_ids, bad_traces;
 

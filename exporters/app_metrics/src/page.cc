@@ -202,9 +202,15 @@ std::string BuildPage(AppMetrics::Impl& impl, exposition::Format format) {
   writer.Reset(format);
   ExpositionSink sink(writer);
   WriteFamilies(impl, sink);
-  const auto registered = impl.registry->Collect();
+  std::vector<std::shared_ptr<prometheus::Collectable>> others = {impl.registry};
+  {
+    const std::lock_guard lock(impl.collectables_mu);
+    for (const auto& weak : impl.collectables)
+      if (auto strong = weak.lock()) others.push_back(std::move(strong));
+  }
   RegistryWriter from_registry(writer);
-  for (const auto& family : registered) from_registry.Write(family);
+  for (const auto& other : others)
+    for (const auto& family : other->Collect()) from_registry.Write(family);
   exposition::Assembler assembler;
   assembler.Begin(format);
   assembler.Add(writer);

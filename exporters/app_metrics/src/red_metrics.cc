@@ -50,7 +50,8 @@ StatusSeries::StatusSeries(int code, const HistogramLayout& layout, unsigned sha
                            bool with_exemplars)
     : status(code),
       status_text(code == 0 ? "other" : std::to_string(code)),
-      duration(layout, shards) {
+      duration(layout, shards),
+      untimed(shards) {
   if (with_exemplars) exemplars = std::make_unique<ExemplarSlots>(layout.bounds.size() + 1);
 }
 
@@ -66,8 +67,7 @@ RedMetrics::RedMetrics(const RedOptions& o)
   for (std::uint8_t m = 0; m < kMethods; ++m) in_flight_.emplace_back(shards_);
 }
 
-void RedMetrics::Finish(const Outcome& o) {
-  in_flight_[o.key.method].Sub(1);
+void RedMetrics::Record(const Outcome& o) {
   RouteKey key = o.key;
   if (!distinguish_https_) key.https = false;
   const auto make = [&] { return std::make_unique<RouteSeries>(key, sizes_, shards_); };
@@ -80,6 +80,7 @@ void RedMetrics::Finish(const Outcome& o) {
   route->request_size.Observe(o.bytes_in);
   route->response_size.Observe(o.bytes_out);
   const StatusSeries& series = Status(*route, o.status);
+  if (!o.timed) return series.untimed.Add(1);
   const std::size_t bucket = series.duration.Observe(o.nanoseconds);
   if (o.unix_ms != 0 && series.exemplars != nullptr)
     series.exemplars->Offer(bucket, static_cast<double>(o.nanoseconds) * 1e-9, o.exemplar_id,

@@ -47,6 +47,7 @@ struct StatusSeries {
   const int status;  ///< 0: the statuses of a route beyond its 15th
   const std::string status_text;
   ShardedHistogram duration;
+  ShardedSum untimed;  ///< Requests whose duration nobody knows.
   std::unique_ptr<ExemplarSlots> exemplars;
 };
 
@@ -98,8 +99,14 @@ class RedMetrics {
     std::string_view exemplar_id;
     bool exemplar_is_trace;
     std::int64_t unix_ms;  ///< 0 when there is no exemplar to keep
+    bool timed = true;
   };
-  void Finish(const Outcome& outcome);
+  /// Ends what Begin began.
+  void Finish(const Outcome& outcome) {
+    in_flight_[outcome.key.method].Sub(1);
+    Record(outcome);
+  }
+  void Record(const Outcome& outcome);
 
   [[nodiscard]] const HistogramLayout& durations() const { return durations_; }
   [[nodiscard]] const HistogramLayout& sizes() const { return sizes_; }

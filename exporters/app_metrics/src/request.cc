@@ -106,8 +106,8 @@ void Request::Finish(int status, std::uint64_t bytes_in, std::uint64_t bytes_out
     current_context = outer_context_;
   }
   if (route_size_ == 0) {
-    const std::string_view declared = impl.routes.Match(path());
-    SetRoute(declared.empty() ? std::string_view("unmatched") : declared);
+    char scratch[kMaxRoute];
+    SetRoute(impl.RouteOf(path(), scratch));
   }
   const auto took = std::chrono::steady_clock::now() - start_;
   const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(

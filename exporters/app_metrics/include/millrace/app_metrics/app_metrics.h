@@ -77,8 +77,13 @@ class AppMetrics {
   void registration(bool success) { event("registration", success); }
   void message_sent(bool success) { event("message_sent", success); }
 
+  /// Counts a request that was served and measured elsewhere; no log line.
+  void record(const app_metrics::FinishedRequest& request);
+
   /// For metrics of your own; they are on the same page.
   [[nodiscard]] prometheus::Registry& registry();
+  /// Further metrics for the page, for as long as they live.
+  void add_collectable(std::weak_ptr<prometheus::Collectable> collectable);
   /// Everything of ours for a page that somebody else serves, such as prometheus::Exposer.
   [[nodiscard]] std::shared_ptr<prometheus::Collectable> collectable();
 

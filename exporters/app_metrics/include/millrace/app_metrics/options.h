@@ -64,6 +64,9 @@ struct Options {
   /// Known route templates: "/users/:id", "/users/{id}", "/files/*". With some given, every other
   /// path is one route, "unmatched", unless the handler names its own.
   std::vector<std::string> routes{};
+  /// Without `routes`: paths become templates by replacing what looks like an id, "/u/17" gives
+  /// "/u/{id}". For what stands in front of a server whose routes it can't know.
+  bool guess_routes = false;
   /// Combinations of method and route that get their own series; the rest share route="overflow".
   std::size_t max_routes = 200;
   /// Parts into which hot counters are split; 0 = one a processor, at most 16.

@@ -29,6 +29,18 @@ struct RequestHead {
   bool bind_to_thread = true;
 };
 
+/// A request that somebody else served and measured, for AppMetrics::record.
+struct FinishedRequest {
+  std::string_view method;
+  std::string_view path{};  ///< Without the query; decides the route when that is "".
+  std::string_view route{};
+  int status = 0;
+  std::chrono::nanoseconds duration{-1};  ///< Negative: not known; counted, not timed.
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::string_view request_id{};  ///< For the exemplar.
+  bool https = false;
+};
+
 /// Nothing here allocates, locks or throws. Not thread safe: one thread at a time.
 class Request {
  public:
