@@ -25,6 +25,17 @@ constexpr std::array<unsigned char, 256> kByteClass = [] {
   return table;
 }();
 
+// [a-zA-Z_:][a-zA-Z0-9_:]*
+bool IsMetricName(std::string_view name) {
+  if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
+  for (const char c : name) {
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || c == ':';
+    if (!fine) return false;
+  }
+  return true;
+}
+
 char* Put(char* out, std::string_view s) {
   if (!s.empty()) std::memcpy(out, s.data(), s.size());  // an empty view may be null
   return out + s.size();
@@ -92,7 +103,8 @@ void MetricWriter::Reset(Format format) {
   text_.clear();
   segments_.clear();
   current_ = {};
-  samples_ = 0;
+  samples_ = rejected_ = 0;
+  discard_ = false;
 }
 
 char* MetricWriter::Room(std::size_t bytes) {
@@ -108,6 +120,11 @@ void MetricWriter::Commit(const char* end) {
 }
 
 void MetricWriter::Family(std::string_view name, MetricType type, std::string_view help) {
+  discard_ = !IsMetricName(name);
+  if (discard_) {
+    ++rejected_;
+    return;
+  }
   const auto at = static_cast<std::uint32_t>(text_.size());
   text_.append(name).append(help);
   segments_.push_back({at, static_cast<std::uint32_t>(name.size()),
@@ -167,6 +184,7 @@ void MetricWriter::TextLine(std::string_view suffix, std::span<const Label> labe
 }
 
 void MetricWriter::Sample(std::span<const Label> labels, double value) {
+  if (discard_) return;
   if (format_ == Format::kProtobuf) {
     ProtoSample(labels, value);
   } else {
@@ -176,6 +194,7 @@ void MetricWriter::Sample(std::span<const Label> labels, double value) {
 
 void MetricWriter::Histogram(std::span<const Label> labels, std::span<const Point> buckets,
                              double sum, double count, const HistogramExtras& extras) {
+  if (discard_) return;
   if (format_ == Format::kProtobuf) return ProtoPoints(labels, buckets, sum, count, extras);
   std::array<char, kMaxNumber> number{};
   const bool exemplars =
@@ -194,6 +213,7 @@ void MetricWriter::Histogram(std::span<const Label> labels, std::span<const Poin
 
 void MetricWriter::Summary(std::span<const Label> labels, std::span<const Point> quantiles,
                            double sum, double count) {
+  if (discard_) return;
   if (format_ == Format::kProtobuf) return ProtoPoints(labels, quantiles, sum, count);
   std::array<char, kMaxNumber> number{};
   for (const Point& p : quantiles) {

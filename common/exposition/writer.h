@@ -78,7 +78,8 @@ class MetricWriter {
 
   /// The samples that follow belong to this family. May be called again with a name that was
   /// used before, by this collector or another one: the samples are joined, the first HELP and
-  /// TYPE count. A family without samples does not appear.
+  /// TYPE count. A family without samples does not appear. A name that is not one in Prometheus'
+  /// formats (made from a file's content, say) takes its samples with it: see rejected().
   void Family(std::string_view name, MetricType type, std::string_view help);
   void Family(const Metric& metric) { Family(metric.name, metric.type, metric.help); }
 
@@ -106,6 +107,8 @@ class MetricWriter {
   }
 
   [[nodiscard]] std::size_t samples() const { return samples_; }
+  /// Families with a bad name since Reset.
+  [[nodiscard]] std::size_t rejected() const { return rejected_; }
   [[nodiscard]] Format format() const { return format_; }
 
  private:
@@ -135,7 +138,8 @@ class MetricWriter {
   std::string text_;  // names and help
   std::vector<Segment> segments_;
   std::string_view current_;  // the family's name, in text_; refreshed when text_ grows
-  std::size_t samples_ = 0;
+  std::size_t samples_ = 0, rejected_ = 0;
+  bool discard_ = false;  // the current family has a bad name
 };
 
 /// Joins writers into one exposition. Not thread safe.

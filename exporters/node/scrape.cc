@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <system_error>
 #include <thread>
 
 #include "common/log/log.h"
@@ -54,7 +55,10 @@ bool Scraper::State::RunNext(std::unique_lock<std::mutex>& lock, unsigned id) {
   const exposition::Format wanted = format;
   lock.unlock();
   slot.writer.Reset(wanted);
-  const Status status = slot.collector->Collect(slot.writer);
+  Status status = slot.collector->Collect(slot.writer);
+  if (status && slot.writer.rejected() != 0)
+    status = Fail(ErrorCode::kParse, "names of metrics with bytes that do not belong there: " +
+                                         std::to_string(slot.writer.rejected()));
   const auto elapsed = Clock::now() - began;
   const double seconds = std::chrono::duration<double>(elapsed).count();
   if (!status) {
@@ -89,11 +93,18 @@ void Scraper::State::RunWorker(unsigned id) {
 }
 
 Result<std::unique_ptr<Scraper>> Scraper::Make(const FlagSet& flags) {
+  return Make(flags, Collectors());
+}
+
+Result<std::unique_ptr<Scraper>> Scraper::Make(const FlagSet& flags,
+                                               std::span<const CollectorEntry* const> entries) {
+  if (flags.GetSeconds("collector.timeout") <= 0)
+    return Fail(ErrorCode::kInvalidArgument, "--collector.timeout must be more than 0");
   auto state = std::make_shared<State>();
   state->timeout = std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double>(flags.GetSeconds("collector.timeout")));
   const Context context{flags, PathsFrom(flags)};
-  for (const CollectorEntry* entry : Collectors()) {
+  for (const CollectorEntry* entry : entries) {
     if (!IsEnabled(flags, *entry)) continue;
     auto collector = entry->make(context);
     if (!collector) return tl::make_unexpected(std::move(collector).error().Within(entry->name));
@@ -145,8 +156,13 @@ void Scraper::RunSelected(exposition::Format format) {
   State& s = *state_;
   std::unique_lock lock(s.mu);
   const auto start_worker = [&] {
-    std::thread([state = state_, id = ++s.worker] { state->RunWorker(id); }).detach();
-    s.has_worker = true;
+    try {
+      std::thread([state = state_, id = ++s.worker] { state->RunWorker(id); }).detach();
+      s.has_worker = true;
+    } catch (const std::system_error& e) {  // no more threads: nothing is served this time
+      log::Error("Cannot start a thread for collectors", {{"error", std::string_view(e.what())}});
+      s.has_worker = s.running = false;
+    }
   };
   for (auto& slot : s.slots) {
     slot.served = slot.success = false;

@@ -26,7 +26,10 @@ struct Selection {
 /// lives as long as it does.
 class Scraper {
  public:
+  /// Makes those of `entries` (all of ours by default) that the flags enable.
   [[nodiscard]] static Result<std::unique_ptr<Scraper>> Make(const FlagSet& flags);
+  [[nodiscard]] static Result<std::unique_ptr<Scraper>> Make(
+      const FlagSet& flags, std::span<const CollectorEntry* const> entries);
   ~Scraper();
   Scraper(const Scraper&) = delete;
   Scraper& operator=(const Scraper&) = delete;

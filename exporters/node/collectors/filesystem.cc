@@ -63,12 +63,19 @@ class BackgroundStatfs {
       if (call.running) return;
       call = {true, false, {}};
     }
-    std::thread([state = state_, path] {
-      const Usage usage = Ask(path);
-      const std::lock_guard lock(state->mu);
-      state->calls[path] = {false, false, usage};
-      state->done.notify_all();
-    }).detach();
+    try {
+      std::thread([state = state_, path] {
+        const Usage usage = Ask(path);
+        const std::lock_guard lock(state->mu);
+        state->calls[path] = {false, false, usage};
+        state->done.notify_all();
+      }).detach();
+    } catch (const std::system_error&) {  // no more threads
+      const std::lock_guard lock(state_->mu);
+      Usage none;
+      none.error = EAGAIN;
+      state_->calls[path] = {false, false, none};
+    }
   }
 
   /// The answer, or nothing when it did not come before `deadline`; a call that missed one

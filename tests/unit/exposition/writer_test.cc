@@ -102,6 +102,19 @@ TEST_CASE("a family with two types keeps the first") {
   CHECK(a.conflicts() == 1);
 }
 
+TEST_CASE("a family with a bad name is left out and counted") {
+  MetricWriter w;
+  w.Reset(Format::kText);
+  for (const std::string_view name : {"", "1a", "a b", "a\xff", "a{"}) {
+    w.Family(name, MetricType::kGauge, "");
+    w.Sample(1);
+  }
+  CHECK(w.rejected() == 5);
+  CHECK(w.samples() == 0);
+  w.Gauge("fine", "", 1);
+  CHECK(w.samples() == 1);
+}
+
 TEST_CASE("escaping") {
   CHECK(Exposed(Format::kText,
                 [](MetricWriter& w) {

@@ -45,6 +45,11 @@ std::vector<std::string> Tree::PathFlags() const {
           "--path.rootfs=" + root_, "--path.udev.data=" + root_ + "/udev"};
 }
 
+bool HasLine(std::string_view text, std::string_view line) {
+  const std::string all = "\n" + std::string(text) + "\n";
+  return all.find("\n" + std::string(line) + "\n") != std::string::npos;
+}
+
 std::string CollectedFrom(std::string_view collector, const Tree& tree,
                           const std::vector<std::string>& flags) {
   FlagSet set("test");

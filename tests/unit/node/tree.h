@@ -28,6 +28,9 @@ class Tree {
   std::string root_;
 };
 
+/// True when `line` is one of the lines of `text`.
+[[nodiscard]] bool HasLine(std::string_view text, std::string_view line);
+
 /// The exposition of one collector over `files`, without HELP lines. After a failure it ends with
 /// "error: <message>", with the tree's root cut out.
 [[nodiscard]] std::string Collected(std::string_view collector, const Files& files,
