@@ -155,6 +155,18 @@ void FileReader::Sweep() {
   reads_ = 0;
 }
 
+void FileReader::Forget(std::string_view directory) {
+  for (auto i = open_.begin(); i != open_.end();) {
+    const std::string_view path = i->first;
+    if (path.starts_with(directory) && path.substr(directory.size()).starts_with('/')) {
+      i = open_.erase(i);
+      ++KeptBudget();
+    } else {
+      ++i;
+    }
+  }
+}
+
 Result<std::string_view> FileReader::Read(std::string_view path) {
   const std::ptrdiff_t n = ReadInto(path);
   errno_ = n < 0 ? static_cast<int>(-n) : 0;
@@ -187,12 +199,6 @@ std::optional<double> FileReader::TryFloat(std::string_view path) {
 }
 
 Status DirList::Open(std::string_view path) {
-  if (fd_ && path_ == path) {
-    // A directory whose device went away has no links left; the path may lead to a new one.
-    struct stat s{};
-    if (::fstat(fd_.get(), &s) == 0 && s.st_nlink != 0 && ::lseek(fd_.get(), 0, SEEK_SET) == 0)
-      return {};
-  }
   path_.assign(path);
   fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd_) return FailErrno("open " + path_, errno);
@@ -201,9 +207,19 @@ Status DirList::Open(std::string_view path) {
 }
 
 Status DirList::Read(std::string_view path) {
+  if (fd_ && path_ == path && ::lseek(fd_.get(), 0, SEEK_SET) == 0) {
+    const Status again = ReadNames();
+    // A directory of sysfs that was removed and made anew looks empty through the old descriptor.
+    if (again && !names_.empty()) return again;
+  }
+  names_.clear();
+  MILLRACE_TRY(Open(path));
+  return ReadNames();
+}
+
+Status DirList::ReadNames() {
   names_.clear();
   bytes_.clear();
-  MILLRACE_TRY(Open(path));
   // getdents64 and not readdir: opendir allocates 32 KiB every time.
   struct Entry {
     std::uint64_t inode;
@@ -247,10 +263,12 @@ std::optional<std::string> ReadLink(const std::string& path) {
   return std::string(target.data(), static_cast<std::size_t>(n));
 }
 
-bool IsDirectory(const std::string& path) {
+std::uint64_t DirectoryInode(const std::string& path) {
   struct stat s{};
-  return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode);
+  return ::stat(path.c_str(), &s) == 0 && S_ISDIR(s.st_mode) ? s.st_ino : 0;
 }
+
+bool IsDirectory(const std::string& path) { return DirectoryInode(path) != 0; }
 
 bool Exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 

@@ -38,6 +38,9 @@ class FileReader {
   [[nodiscard]] std::optional<std::uint64_t> TryUnsigned(std::string_view path);
   [[nodiscard]] std::optional<std::int64_t> TrySigned(std::string_view path);
   [[nodiscard]] std::optional<double> TryFloat(std::string_view path);
+  /// Closes what was kept below `directory`, because another thing has its name now. sysfs says so
+  /// itself when a device goes, but not when it is renamed.
+  void Forget(std::string_view directory);
   /// errno of the last read, 0 after success.
   [[nodiscard]] int last_errno() const { return errno_; }
 
@@ -82,6 +85,7 @@ class DirList {
 
  private:
   [[nodiscard]] Status Open(std::string_view path);
+  [[nodiscard]] Status ReadNames();
 
   std::string path_, bytes_;
   std::vector<std::string_view> names_;
@@ -92,6 +96,8 @@ class DirList {
 /// The target of a symbolic link as it is stored; nothing when `path` is none.
 [[nodiscard]] std::optional<std::string> ReadLink(const std::string& path);
 [[nodiscard]] bool IsDirectory(const std::string& path);
+/// The inode of a directory, 0 when `path` is none.
+[[nodiscard]] std::uint64_t DirectoryInode(const std::string& path);
 [[nodiscard]] bool Exists(const std::string& path);
 
 }  // namespace millrace::node

@@ -54,6 +54,7 @@ constexpr std::string_view kUpHelp = "1 when the operational state is up.";
 constexpr std::string_view kInfoHelp = "Always 1; what a network device is.";
 
 struct Device {
+  std::uint64_t inode = 0;
   std::string name, address, broadcast, duplex, state, alias;
   std::array<std::optional<double>, kAttributes.size()> values;
 };
@@ -136,8 +137,15 @@ class Netclass : public Collector {
       if (ignored_.Ignored(name)) continue;
       // bonding_masters and its like are files.
       dir_.assign(JoinPath(path_, {root_, name}));
-      if (!IsDirectory(dir_)) continue;
+      const std::uint64_t inode = DirectoryInode(dir_);
+      if (inode == 0) continue;
+      // Another device may have got the name, or this one its place in the list: either way what
+      // is open may belong to the other.
+      const bool same = count_ < devices_.size() && devices_[count_].name == name &&
+                        devices_[count_].inode == inode;
+      if (!same) files_.Forget(dir_);
       Device& d = Next(name);
+      d.inode = inode;
       for (std::size_t a = 0; a < kAttributes.size(); ++a) MILLRACE_TRY(Number(d, a));
       for (const auto& [file, text] :
            {std::pair{"address", &d.address}, std::pair{"broadcast", &d.broadcast},

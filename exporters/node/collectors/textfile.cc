@@ -157,8 +157,8 @@ class Textfile : public Collector {
 
   bool Repeated(std::string_view name) {
     key_.assign(name);
-    for (const Label& l : labels_)
-      key_.append("\xff").append(l.name).append("\xff").append(l.value);
+    for (const Label& l : labels_)  // an empty label is the same as none
+      if (!l.value.empty()) key_.append("\xff").append(l.name).append("\xff").append(l.value);
     if (series_.insert(key_).second) return false;
     if (!failed_)
       log::Error("A series is in textfiles twice; the first one counts", {{"metric", name}});

@@ -49,7 +49,7 @@ TEST_CASE("textfile: files as a whole, the others are served") {
       {"text/bad.prom", "b 1\nc{ 2\n"},
       {"text/half.prom", "d 1"},
       {"text/stamp.prom", "e 1 1500000000000\n"},
-      {"text/again.prom", "a_total{x=\"1\"} 9\n"},
+      {"text/twice.prom", "# TYPE a_total counter\na_total{x=\"1\"} 9\n"},
       {"text/not.txt", "f 1\n"}});
   const std::string text =
       CollectedFrom("textfile", tree, {"--collector.textfile.directory=" + tree.root() + "/te*t"});
@@ -57,7 +57,7 @@ TEST_CASE("textfile: files as a whole, the others are served") {
   CHECK(HasLine(text, R"(a_total{x="",y="2"} 4)"));
   CHECK(HasLine(text, "node_textfile_scrape_error 1"));
   CHECK(text.find("good.prom\"} 1.") != std::string::npos);
-  for (const char* absent : {"\nb 1", "\nd 1", "\ne 1", "\nf 1", "bad.prom"})
+  for (const char* absent : {"\nb 1", "\nd 1", "\ne 1", "\nf 1", "} 9\n", "bad.prom"})
     CHECK(text.find(absent) == std::string::npos);
 }
 
