@@ -40,6 +40,7 @@ constexpr std::array kRefusedForProducers = {
     Refused{"delivery.timeout.ms", "message_timeout_ms"},
     Refused{"delivery.report.only.error", ""},
     Refused{"partitioner", "partitioner"},
+    Refused{"sticky.partitioning.linger.ms", "partition_by"},
 };
 
 std::string WhyRefused(std::span<const Refused> table, std::string_view option) {

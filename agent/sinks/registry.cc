@@ -7,12 +7,14 @@
 #include "agent/sinks/console/console.h"
 #include "agent/sinks/elasticsearch/elasticsearch_sink.h"
 #include "agent/sinks/file/file_sink.h"
+#include "agent/sinks/kafka/kafka_sink.h"
 #include "agent/sinks/summary/summary.h"
 
 namespace millrace::agent {
 namespace {
 // clang-format off
 constexpr std::array kSinks = {
+    Component<Sink, KafkaSinkConfig, &MakeKafkaSink>("kafka", "Produces to a topic that may depend on fields."),
     Component<Sink, SummaryConfig, &MakeSummary>("summary", "A live picture of the agent in the terminal."),
     Component<Sink, BlackholeConfig, &MakeBlackhole>("blackhole", "Takes everything and writes nothing."),
     Component<Sink, ConsoleConfig, &MakeConsole>("console", "Writes events to standard output or standard error."),

@@ -9,7 +9,7 @@ rd_kafka_t* MockCluster::MakeClient(rd_kafka_type_t type, const char* group) {
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap().c_str(), text, sizeof text);
   if (type == RD_KAFKA_CONSUMER) rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
-  rd_kafka_conf_set(conf, "linger.ms", "0", text, sizeof text);
+  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set(conf, "linger.ms", "0", text, sizeof text);
   rd_kafka_t* client = rd_kafka_new(type, conf, text, sizeof text);
   REQUIRE(client != nullptr);
   return client;
