@@ -1,7 +1,15 @@
 # The middleware and its sidecar.
 if(TARGET millrace_app_metrics)
-  millrace_test_dir(NAME unit_app_metrics DIR unit/app_metrics DEPS millrace::app_metrics_sentry PkgConfig::httplib
+  millrace_test_dir(NAME unit_app_metrics DIR unit/app_metrics DEPS millrace::app_metrics_sentry millrace::app_metrics_http
+                    PkgConfig::httplib
                     TIMEOUT 300)
+  foreach(database postgres mysql)
+    if(TARGET millrace_app_metrics_${database} AND TARGET unit_app_metrics)
+      string(TOUPPER ${database} name)
+      target_link_libraries(unit_app_metrics PRIVATE millrace::app_metrics_${database})
+      target_compile_definitions(unit_app_metrics PRIVATE MILLRACE_TEST_${name})
+    endif()
+  endforeach()
   # With line numbers, so that a stack trace can be checked whole.
   if(MILLRACE_HAVE_BACKTRACE)
     set_source_files_properties(unit/app_metrics/sentry_test.cc PROPERTIES COMPILE_OPTIONS "-g1" COMPILE_DEFINITIONS
@@ -15,7 +23,10 @@ endif()
 if(TARGET unit_app_metrics AND NOT MILLRACE_SANITIZE)
   add_test(NAME app_metrics_bugsink COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/integration/app_metrics/bugsink.sh
                                             $<TARGET_FILE:unit_app_metrics>)
-  set_tests_properties(app_metrics_bugsink PROPERTIES LABELS integration TIMEOUT 600 SKIP_RETURN_CODE 77)
+  add_test(NAME app_metrics_databases COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/integration/app_metrics/databases.sh
+                                              $<TARGET_FILE:unit_app_metrics>)
+  set_tests_properties(app_metrics_bugsink app_metrics_databases PROPERTIES LABELS integration TIMEOUT 600
+                                                                            SKIP_RETURN_CODE 77)
 endif()
 if(TARGET millrace_app_metrics_sidecar)
   millrace_test_dir(NAME unit_app_metrics_sidecar DIR unit/app_metrics_sidecar DEPS millrace::app_metrics_sidecar

@@ -75,7 +75,7 @@ void Page() {
   Options o;
   o.access_log.enabled = false;
   AppMetrics m(o);
-  for (int i = 0; i < 110; ++i) {
+  for (int i = 0; i < 130; ++i) {
     Request r(m, {.method = "GET", .target = "/x"});
     r.SetRoute("/route/" + std::to_string(i));
     r.Finish(200, 100, 1000);
