@@ -108,6 +108,8 @@ class Metrics {
   Histogram GetHistogram(std::string_view name, std::string_view help,
                          const std::vector<double>& bounds, Labels labels = {});
   [[nodiscard]] MetricsRegistry& registry() { return registry_; }
+  /// The component's name.
+  [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> With(Labels labels) const;

@@ -94,7 +94,9 @@ const char* StructuredData(std::string_view& s, Arena& arena, Decoded& out) {
       return "structured data is not closed";
     const std::string_view id = s.substr(0, id_size);
     s.remove_prefix(id_size);
-    Buffer b;
+    thread_local Buffer b;
+    thread_local std::string value;
+    b.clear();
     b.Append('{');
     for (;;) {
       while (Blank(s)) continue;
@@ -106,7 +108,7 @@ const char* StructuredData(std::string_view& s, Arena& arena, Decoded& out) {
       s.remove_prefix(name_size + 1);
       while (Blank(s)) continue;
       if (!time::ScanChar(s, '"')) return "structured data has a value without quotes";
-      std::string value;
+      value.clear();
       while (!s.empty() && s[0] != '"') {
         if (s[0] == '\\' && s.size() > 1 && (s[1] == '"' || s[1] == '\\' || s[1] == ']'))
           s.remove_prefix(1);

@@ -6,7 +6,10 @@
 #include "agent/transforms/fields/fields.h"
 #include "agent/transforms/fields/timestamp.h"
 #include "agent/transforms/flow/route.h"
+#include "agent/transforms/multiline/multiline.h"
 #include "agent/transforms/parse/access_log.h"
+#include "agent/transforms/parse/dissect.h"
+#include "agent/transforms/parse/grok.h"
 #include "agent/transforms/parse/json.h"
 #include "agent/transforms/parse/text_formats.h"
 
@@ -22,6 +25,8 @@ constexpr std::array kTransforms = {
     Component<Transform, CsvConfig, &MakeCsv>("csv", "Parses lines of separated values."),
     Component<Transform, SyslogConfig, &MakeSyslog>("syslog", "Parses syslog messages (RFC 5424 and 3164)."),
     Component<Transform, RegexConfig, &MakeRegex>("regex", "Takes named captures of RE2 patterns."),
+    Component<Transform, DissectConfig, &MakeDissect>("dissect", "Cuts lines at fixed delimiters."),
+    Component<Transform, GrokConfig, &MakeGrok>("grok", "Takes named patterns apart, as Logstash does."),
     Component<Transform, TimestampConfig, &MakeTimestamp>("timestamp", "Reads the event's time from a field."),
     Component<Transform, ConvertConfig, &MakeConvert>("convert", "Changes the types of fields."),
     Component<Transform, AddFieldsConfig, &MakeAddFields>("add_fields", "Adds fields with fixed or templated values."),
@@ -29,6 +34,7 @@ constexpr std::array kTransforms = {
     Component<Transform, KeepFieldsConfig, &MakeKeepFields>("keep_fields", "Removes all fields but some."),
     Component<Transform, RenameFieldsConfig, &MakeRenameFields>("rename_fields", "Renames or moves fields."),
     Component<Transform, CopyFieldsConfig, &MakeCopyFields>("copy_fields", "Copies fields."),
+    Component<Transform, MultilineConfig, &MakeMultiline>("multiline", "Joins lines that belong together."),
     Component<Transform, FilterConfig, &MakeFilter>("filter", "Drops events that do not meet a condition."),
     Component<Transform, RouteConfig, &MakeRoute>("route", "Sends events to named outputs by condition."),
     Component<Transform, ExclusiveRouteConfig, &MakeExclusiveRoute>("exclusive_route", "Sends each event to the first output whose condition it meets."),

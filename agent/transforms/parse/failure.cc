@@ -1,6 +1,10 @@
 #include "agent/transforms/parse/failure.h"
 
+#include <chrono>
+
 #include "agent/core/name.h"
+#include "common/base/strings.h"
+#include "common/log/log.h"
 
 namespace millrace::agent {
 
@@ -11,7 +15,11 @@ FailurePolicy::FailurePolicy(OnFailure on_failure, const std::string& error_fiel
       metrics_(std::move(metrics)) {}
 
 void FailurePolicy::Fail(EventBatch& batch, std::size_t i, const char* why) {
-  ++failed_;
+  if (failed_++ == 0) {
+    why_ = why;
+    const Field* text = batch.Find(i, names::kMessage);
+    sample_ = text != nullptr && text->is_text() ? Printable(text->text(), 160) : std::string();
+  }
   if (on_failure_ == OnFailure::kDrop) return batch.Drop(i);
   if (!error_field_.empty()) batch.Set(i, Field::String(error_field_, why));
   if (on_failure_ == OnFailure::kRoute) batch.event(i).output = 1;
@@ -22,6 +30,12 @@ void FailurePolicy::Count() {
   metrics_->Errors("parse_failed").Add(static_cast<double>(failed_));
   if (on_failure_ == OnFailure::kDrop)
     metrics_->Discarded("parse_failed", true).Add(static_cast<double>(failed_));
+  static log::Limit limit(std::chrono::seconds(10));
+  if (limit.Pass())
+    log::Warn("Events could not be parsed", {{"component", metrics_->id()},
+                                             {"reason", why_},
+                                             {"events", failed_},
+                                             {"example", sample_}});
   failed_ = 0;
 }
 

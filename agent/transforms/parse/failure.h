@@ -16,7 +16,8 @@ class FailurePolicy {
                 std::shared_ptr<Metrics> metrics);
   /// `why` is a constant.
   void Fail(EventBatch& batch, std::size_t i, const char* why);
-  /// Adds what failed since the last call to the counters; once a batch.
+  /// Adds what failed since the last call to the counters, and says so in the log at most once in
+  /// 10 s with an example; once a batch.
   void Count();
 
  private:
@@ -24,6 +25,8 @@ class FailurePolicy {
   std::string_view error_field_;
   std::shared_ptr<Metrics> metrics_;
   std::size_t failed_ = 0;
+  std::string sample_;         ///< Start of the first text that failed since the last line of log,
+  const char* why_ = nullptr;  ///< and why.
 };
 
 /// Lists `on_failure` and `error_field`.

@@ -80,6 +80,15 @@ const Corpus& JsonLines() {
   static const Corpus corpus(Load("app.jsonl", GeneratorFormat::kJson));
   return corpus;
 }
+const Corpus& LogfmtLines() {
+  static const Corpus corpus(Load("app.logfmt", GeneratorFormat::kLogfmt));
+  return corpus;
+}
+const Corpus& SyslogLines() {
+  static const Corpus corpus(Load("app.syslog", GeneratorFormat::kSyslog));
+  return corpus;
+}
+
 MetricsRegistry& Registry() {
   static MetricsRegistry registry;
   return registry;
@@ -142,6 +151,33 @@ void NginxFilter(benchmark::State& s) {
       {"type: nginx",
        "{type: filter, condition: '.status >= 500 && .request.contains(\"/api\")'}"});
 }
+void Logfmt(benchmark::State& s) { Run(s, LogfmtLines(), {"type: logfmt"}); }
+void Syslog(benchmark::State& s) { Run(s, SyslogLines(), {"type: syslog"}); }
+void Regex(benchmark::State& s) {
+  Run(s, AccessLines(), {R"x(
+type: regex
+patterns: ['^(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<request>[^"]*)" (?P<status>\d+) (?P<size>\d+)']
+types: {status: int, size: int}
+)x"});
+}
+void Grok(benchmark::State& s) {
+  Run(s, AccessLines(), {"{type: grok, patterns: ['%{COMBINEDAPACHELOG}']}"});
+}
+void GrokTypedEncode(benchmark::State& s) {
+  Run(s, AccessLines(),
+      {"{type: grok, patterns: ['^%{IPORHOST:client} \\S+ %{HTTPDUSER:user} "
+       "\\[%{HTTPDATE:time}\\] "
+       "\"%{WORD:verb} %{NOTSPACE:request} HTTP/%{NUMBER:version}\" %{INT:status:int} "
+       "%{INT:size:int} "
+       "%{QS:referrer} %{QS:agent}']}"},
+      true);
+}
+void GrokMiss(benchmark::State& s) {
+  Run(s, JsonLines(), {"{type: grok, patterns: ['%{COMBINEDAPACHELOG}'], error_field: ''}"});
+}
+void Multiline(benchmark::State& s) {
+  Run(s, AccessLines(), {"{type: multiline, continuation_pattern: '^\\s'}"});
+}
 void JsonRoute(benchmark::State& s) {
   Run(s, JsonLines(),
       {"type: json",
@@ -155,6 +191,13 @@ BENCHMARK(Nginx);
 BENCHMARK(NginxEncode);
 BENCHMARK(NginxFilter);
 BENCHMARK(JsonRoute);
+BENCHMARK(Logfmt);
+BENCHMARK(Syslog);
+BENCHMARK(Regex);
+BENCHMARK(Grok);
+BENCHMARK(GrokTypedEncode);
+BENCHMARK(GrokMiss);
+BENCHMARK(Multiline);
 
 }  // namespace
 }  // namespace millrace::agent

@@ -63,6 +63,31 @@ TEST_CASE("syslog, both kinds") {
   }
 }
 
+TEST_CASE("dissect cuts at delimiters") {
+  CHECK(One("{type: dissect, pattern: '<%{pri}>%{ts} %{+ts} %{level->} [%{?thread}] %{ms}ms %{}: "
+            "%{rest}', infer_types: true}",
+            "<13>2024-05-06 07:08:09 INFO    [main] 12ms x: it is: done") ==
+        R"({"pri":13,"ts":"2024-05-06 07:08:09","level":"INFO","ms":12,"rest":"it is: done"})");
+  CHECK(One("{type: dissect, pattern: '%{+n/2} %{+n/1} %{c}'}", "b a c") ==
+        R"({"n":"a b","c":"c"})");
+  CHECK(One("{type: dissect, pattern: '%{a}, %{b}'}", "no delimiter")
+            .find("a delimiter is missing") != std::string::npos);
+  CHECK(One("{type: dissect, pattern: 'x%{a}'}", "yz").find("does not start") != std::string::npos);
+  for (const char* bad : {"plain", "%{a}%{b}", "%{a", "%{&a} %{b}", "%{+a/x} %{b}"}) {
+    INFO(bad);
+    CHECK(MakeTransform(std::string("{type: dissect, pattern: '") + bad + "'}").transform ==
+          nullptr);
+  }
+}
+
+TEST_CASE("grok through the configuration") {
+  CHECK(One("{type: grok, patterns: ['%{IP:[src][ip]} %{ORDER:order} %{INT:n:int}'], "
+            "pattern_definitions: {ORDER: 'ORD-\\d+'}}",
+            "10.1.1.1 ORD-77 5") == R"({"src":{"ip":"10.1.1.1"},"order":"ORD-77","n":5})");
+  CHECK(MakeTransform("{type: grok, patterns: ['%{NOPE:x}']}").problems.find("unknown pattern") !=
+        std::string::npos);
+}
+
 TEST_CASE("regex takes the first pattern that is found, with types") {
   const char* yaml = R"(
 type: regex
