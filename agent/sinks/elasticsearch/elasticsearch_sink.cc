@@ -24,7 +24,10 @@ constexpr std::size_t kMaxTargets = 10'000;
 class Couriers {
  public:
   explicit Couriers(Shipping& shipping) : shipping_(shipping) {}
-  ~Couriers() { Stop(); }
+  ~Couriers() {
+    Hurry();
+    for (std::thread& t : threads_) t.join();
+  }
   Couriers(const Couriers&) = delete;
   Couriers& operator=(const Couriers&) = delete;
 
@@ -48,8 +51,7 @@ class Couriers {
     }
     ++outstanding_;
     queue_.push_back(std::move(batch));
-    if (outstanding_ > threads_.size())
-      threads_.emplace_back([this](const std::stop_token& s) { Run(s); });
+    if (outstanding_ > threads_.size()) threads_.emplace_back([this] { Run(stop_.get_token()); });
     work_.notify_one();
     return true;
   }
@@ -66,10 +68,8 @@ class Couriers {
     room_.wait_for(lock, stop, time, [&] { return outstanding_ < before; });
   }
 
-  void Stop() {
-    for (std::jthread& t : threads_) t.request_stop();
-    threads_.clear();
-  }
+  /// Makes every courier give up what it is doing, soon. Thread safe.
+  void Hurry() { stop_.request_stop(); }
 
  private:
   void Run(const std::stop_token& stop) {
@@ -100,7 +100,8 @@ class Couriers {
   std::deque<std::unique_ptr<Batch>> queue_;
   std::vector<std::unique_ptr<Batch>> spare_;
   unsigned outstanding_ = 0;
-  std::vector<std::jthread> threads_;
+  std::stop_source stop_;
+  std::vector<std::thread> threads_;  ///< Of the thread that calls Send().
 };
 
 class ElasticsearchSink final : public Sink {
@@ -124,7 +125,7 @@ class ElasticsearchSink final : public Sink {
   Status Run(SinkInput& in, std::stop_token stop) override {
     Couriers couriers(shipping_);
     // The topology's stop reaches the couriers too, which may be in the middle of a long wait.
-    const std::stop_callback on_stop(stop, [&couriers] { couriers.Stop(); });
+    const std::stop_callback on_stop(stop, [&couriers] { couriers.Hurry(); });
     Loop(in, couriers, stop);
     return {};
   }
