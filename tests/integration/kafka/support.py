@@ -24,10 +24,15 @@ def skip(why):
     sys.exit(SKIPPED)
 
 
+next_port = 24500 + os.getpid() % 37 * 100
+
+
 def free_port_base(count):
-    """The first of `count` ports in a row that nobody listens on. Not in the ephemeral range, where
-    the kernel might give one of them to somebody else meanwhile."""
-    for base in range(24500 + os.getpid() % 37 * 100, 32000, 20):
+    """The first of `count` ports in a row that nobody listens on, different at each call. Not in the
+    ephemeral range, where the kernel might give one of them to somebody else meanwhile."""
+    global next_port
+    for base in range(next_port, 32000, 10):
+        next_port = base + 10
         sockets = []
         try:
             for port in range(base, base + count):
@@ -189,13 +194,13 @@ def validate(folder, config, environment=None):
 
 
 def kafka_source(broker, group, topics, **more):
-    return dict(type="kafka", bootstrap_servers=broker, group_id=group, topics=topics,
-                auto_offset_reset="earliest", commit_interval_ms=200, **more)
+    return {"type": "kafka", "bootstrap_servers": broker, "group_id": group, "topics": topics,
+            "auto_offset_reset": "earliest", "commit_interval_ms": 200, **more}
 
 
 def kafka_sink(broker, topic, inputs, **more):
-    return dict(type="kafka", bootstrap_servers=broker, topic=topic, inputs=inputs,
-                encoding={"codec": "raw_message"}, compression="zstd", **more)
+    return {"type": "kafka", "bootstrap_servers": broker, "topic": topic, "inputs": inputs,
+            "encoding": {"codec": "raw_message"}, "compression": "zstd", **more}
 
 
 def write_lines(path, first, count, files=4):
