@@ -56,6 +56,8 @@ Catalog::Catalog(const FileConfig& config, PathSet paths, CheckpointStore& store
                                     "Files that were seen to go on under another name.")),
       truncations_(metrics.GetCounter("file_truncations_total",
                                       "Files whose content was cut off or replaced.")),
+      generations_(metrics.GetCounter("file_generations_total",
+                                      "Streams begun: new files and new content of old ones.")),
       copies_found_(metrics.GetCounter(
           "file_copies_found_total",
           "Times a log's content was found again in a copy, renamed or compressed file.")),
@@ -151,6 +153,13 @@ void Catalog::OnChange(const std::string& folder, std::string_view name, Watcher
       MarkDirty(folder, name);
   } else {
     // Any name that appears may be one of ours under a new name.
+    if (scanning_ != nullptr) {
+      const auto scanned = scanning_->find(folder);
+      if (scanned != scanning_->end() && scanned->second.count(BaseOf(name)) != 0) {
+        names_moved_ = true;  // it is looked at again right now
+        return;
+      }
+    }
     MarkDirty(folder, name);
   }
 }
@@ -158,6 +167,7 @@ void Catalog::OnChange(const std::string& folder, std::string_view name, Watcher
 void Catalog::Pending(Tail& tail) {
   if (tail.record.ignored) return;
   tail.pending = true;
+  ++tail.wakes;
   hooks_.on_pending(tail);
 }
 
@@ -167,9 +177,24 @@ void Catalog::Update() {
   Scan(what);
 }
 
-void Catalog::Scan(const std::map<std::string, Bases>& what) {
+void Catalog::Scan(std::map<std::string, Bases> what) {
+  // A listing is no snapshot: a file that is renamed meanwhile may be missed, and its younger
+  // siblings must not be read before it. So look again when names changed while we looked.
+  constexpr int kAttempts = 10;
   std::vector<Group> groups;
-  for (const auto& [folder, bases] : what) CollectGroups(folder, &bases, groups);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    groups.clear();
+    for (const auto& [folder, bases] : what) CollectGroups(folder, &bases, groups);
+    scanning_ = &what;
+    names_moved_ = false;
+    const bool complete = DrainWatcher();
+    scanning_ = nullptr;
+    if (!complete) folders_dirty_ = true;
+    if (!names_moved_) break;
+    // Still moving: go on with what there is, and look again right after.
+    if (attempt + 1 == kAttempts)
+      for (const auto& [folder, bases] : what) dirty_[folder].insert(bases.begin(), bases.end());
+  }
   Settle(groups);
 }
 
@@ -313,12 +338,16 @@ void Catalog::LookForLost(Group& group) {
     if (a.stat.modified_ns != b.stat.modified_ns) return a.stat.modified_ns < b.stat.modified_ns;
     return RotationNumber(a.name).value_or(0) > RotationNumber(b.name).value_or(0);
   });
-  for (const Seen& seen : group.unknown) Resolve(group.folder, group.base, seen);
+  for (Seen& seen : group.unknown) Resolve(group.folder, group.base, seen);
   const auto it = families_.find(group.folder + "/" + group.base);
   if (it == families_.end()) return;
   Family& family = *it->second;
   for (const auto& tail : family.tails) {
     if (tail->has_file || tail->content != nullptr || tail->record.finished) continue;
+    if (deferring_) {
+      MarkDirty(group.folder.empty() ? "/" : group.folder, group.base);
+      continue;
+    }
     if (tail->size > tail->read_position() && !tail->record.ignored) {
       lost_.Add();
       log::Warn(
@@ -352,14 +381,20 @@ void Catalog::Remove(Tail& tail) {
   std::erase_if(family.tails, [&](const auto& t) { return t.get() == &tail; });
 }
 
-void Catalog::CheckHeld() {
+void Catalog::CheckHeld(const Family* only) {
   std::map<std::string, Bases> what;
-  for (const auto& [inode, held] : held_) what[held.folder].insert(held.base);
-  // Whatever is still in progress is put back by the scan.
+  for (const auto& [inode, held] : held_)
+    if (only == nullptr || (held.folder == only->folder && held.base == only->base))
+      what[held.folder].insert(held.base);
+  if (what.empty()) return;
+  ++held_checks_;
   Scan(what);
-  const auto now = std::chrono::steady_clock::now();
-  std::erase_if(
-      held_, [&](const auto& entry) { return now - entry.second.since > std::chrono::minutes(1); });
+  // What was not met again has gone or was recognised.
+  std::erase_if(held_, [&](const auto& entry) {
+    const Held& held = entry.second;
+    const auto it = what.find(held.folder);
+    return held.check != held_checks_ && it != what.end() && it->second.count(held.base) != 0;
+  });
 }
 
 void Catalog::Place(Tail& tail, const std::string& path) {

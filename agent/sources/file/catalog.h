@@ -41,12 +41,15 @@ class Catalog {
   void Update();
   [[nodiscard]] bool update_due() const { return !dirty_.empty() || folders_dirty_; }
   [[nodiscard]] bool folders_due() const { return folders_dirty_; }
+  /// The reader is in the middle of something: streams that end now are ended later, because that
+  /// would give out a line.
+  void SetDeferring(bool deferring) { deferring_ = deferring; }
   /// Changes that the kernel told of, to be handled by Update(). False = it lost some.
   [[nodiscard]] bool DrainWatcher();
   /// Looks at the folders that nobody watches for us.
   void Poll();
   /// Copies in progress that may turn out to be files of their own.
-  void CheckHeld();
+  void CheckHeld(const Family* only = nullptr);
   [[nodiscard]] bool has_held() const { return !held_.empty(); }
 
   /// The file under `tail` no longer holds the bytes before its position: it was truncated, or its
@@ -79,6 +82,7 @@ class Catalog {
     std::string folder, base;
     std::uint64_t size = 0;
     std::chrono::steady_clock::time_point since;  ///< Of the last growth.
+    std::uint64_t check = 0;                      ///< The last CheckHeld() that met it.
   };
   /// What a scan decided about a file that is none of ours; saves reading it again.
   struct Judged {
@@ -86,7 +90,7 @@ class Catalog {
     std::int64_t modified_ns = 0;
     std::uint64_t family_version = 0;
   };
-  enum class Likeness { kDifferent, kCopySoFar, kCopy };
+  enum class Likeness { kDifferent, kCopySoFar, kCopy, kUnsure };
 
   /// Files of one log in one folder, as found by one scan.
   struct Group {
@@ -101,15 +105,18 @@ class Catalog {
   void CollectGroups(const std::string& folder, const Bases* bases, std::vector<Group>& groups);
   void FollowLink(const std::string& path);
   void Settle(std::vector<Group>& groups);
-  void Scan(const std::map<std::string, Bases>& what);
+  void Scan(std::map<std::string, Bases> what);
   void LookForLost(Group& group);
   [[nodiscard]] bool Includes(const std::string& path) const;
-  bool Recognise(const Seen& seen, std::uint64_t scan);
-  void Resolve(const std::string& folder, const std::string& base, const Seen& seen);
+  bool Recognise(Seen& seen, std::uint64_t scan);
+  void Resolve(const std::string& folder, const std::string& base, Seen& seen);
   [[nodiscard]] bool CarriesOn(const Tail& tail, const Seen& seen, Content& content,
                                std::string_view head) const;
   [[nodiscard]] Likeness Compare(Tail& tail, const Seen& seen, Content& content,
                                  std::string_view head) const;
+  [[nodiscard]] Likeness CompareContents(const Tail& tail, Content& own, const Seen& seen,
+                                         Content& content, std::string_view head) const;
+  [[nodiscard]] bool Intact(const Tail& tail, Content& own) const;
   [[nodiscard]] bool MissedGeneration(const std::string& log, const Seen& seen) const;
   Tail& NewTail(Family& family, const Seen& seen, std::string label, bool at_end,
                 std::string_view head, std::unique_ptr<Content> content);
@@ -118,6 +125,7 @@ class Catalog {
   void LoseFile(Tail& tail);
   void Place(Tail& tail, const std::string& path);
   void Pending(Tail& tail);
+  void KeepOpen(Tail& tail);
   void Prune(Family& family);
   void Remove(Tail& tail);
   Family& FamilyOf(const std::string& folder, const std::string& base);
@@ -130,7 +138,7 @@ class Catalog {
   CheckpointStore& store_;
   Hooks hooks_;
   Watcher watcher_;
-  Counter rotations_, truncations_, copies_found_, lost_, overflows_, open_failures_;
+  Counter rotations_, truncations_, generations_, copies_found_, lost_, overflows_, open_failures_;
   Gauge last_acknowledgement_;
 
   std::map<std::string, std::unique_ptr<Family>> families_;
@@ -140,9 +148,12 @@ class Catalog {
   std::unordered_map<std::uint64_t, Held> held_;        ///< By inode.
   std::unordered_map<std::uint64_t, Judged> judged_;    ///< By inode.
   std::map<std::string, Bases> dirty_;                  ///< Folder -> bases to look at.
+  const std::map<std::string, Bases>* scanning_ = nullptr;
+  bool names_moved_ = false, deferring_ = false;
   bool folders_dirty_ = false, first_scan_ = true;
   std::vector<std::string> folders_;
   std::size_t tail_count_ = 0;
+  std::uint64_t held_checks_ = 0;
   std::string path_buffer_;
 };
 

@@ -34,6 +34,16 @@ Result<std::unique_ptr<Content>> OpenContent(const std::string& path) {
   return Content::Open(std::move(fd));
 }
 
+/// The file that a scan saw, if it still has that name.
+Result<std::unique_ptr<Content>> OpenSeen(const std::string& path, const FileKey& key,
+                                          FileStat* stat = nullptr) {
+  MILLRACE_ASSIGN(std::unique_ptr<Content> content, OpenContent(path));
+  MILLRACE_ASSIGN(const FileStat now, StatFd(content->fd()));
+  if (now.key != key) return Fail(ErrorCode::kNotFound, "renamed meanwhile");
+  if (stat != nullptr) *stat = now;
+  return content;
+}
+
 bool SameBytes(Content& a, Content& b, std::uint64_t position, std::size_t n) {
   std::string x(n, '\0'), y(n, '\0');
   const auto got_x = ReadFully(a, x, position);
@@ -50,7 +60,7 @@ Result<std::string> Catalog::ReadHead(Content& content) const {
   return head;
 }
 
-bool Catalog::Recognise(const Seen& seen, std::uint64_t scan) {
+bool Catalog::Recognise(Seen& seen, std::uint64_t scan) {
   const auto it = by_inode_.find(seen.stat.key.inode);
   if (it == by_inode_.end()) return false;
   for (Tail* tail : it->second) {
@@ -69,6 +79,7 @@ bool Catalog::Recognise(const Seen& seen, std::uint64_t scan) {
       Place(*tail, seen.path);
       Remember(*tail);
       Pending(*tail);
+      KeepOpen(*tail);
     } else if (changed) {
       Pending(*tail);
     }
@@ -81,7 +92,7 @@ bool Catalog::Recognise(const Seen& seen, std::uint64_t scan) {
   const std::vector<Tail*> candidates(it->second.rbegin(), it->second.rend());
   for (Tail* tail : candidates) {
     if (!SameFile(tail->record.file, seen.stat.key)) continue;
-    auto content = OpenContent(seen.path);
+    auto content = OpenSeen(seen.path, seen.stat.key, &seen.stat);
     if (!content) return false;
     const Result<std::string> head = ReadHead(**content);
     if (!head || !CarriesOn(*tail, seen, **content, *head)) continue;
@@ -132,24 +143,34 @@ Catalog::Likeness Catalog::Compare(Tail& tail, const Seen& seen, Content& conten
     own = opened.get();
   }
   if (own->kind() != ContentKind::kPlain) return Likeness::kDifferent;
-  const Result<FileStat> stat = StatFd(own->fd());
-  const Result<std::string> own_head = ReadHead(*own);
+  const Likeness likeness = CompareContents(tail, *own, seen, content, head);
+  // Asked last: what was compared may have been truncated in the middle of it. Once the reader has
+  // noticed, everything beside is looked at again.
+  if (Intact(tail, *own)) return likeness;
+  tail.suspect = true;
+  return Likeness::kUnsure;
+}
+
+bool Catalog::Intact(const Tail& tail, Content& own) const {
+  const Result<FileStat> stat = StatFd(own.fd());
+  const Result<std::string> head = ReadHead(own);
+  const Result<std::string> before = ReadBefore(own, tail.read_position(), kAnchorBytes);
+  return stat && head && before && stat->size >= tail.read_position() &&
+         tail.record.fingerprint.Matches(*head) && AnchorOf(*before) == tail.read_anchor();
+}
+
+Catalog::Likeness Catalog::CompareContents(const Tail& tail, Content& own, const Seen& seen,
+                                           Content& content, std::string_view head) const {
+  const Result<FileStat> stat = StatFd(own.fd());
+  const Result<std::string> own_head = ReadHead(own);
   if (!stat || !own_head) return Likeness::kDifferent;
-  const bool replaced =
-      stat->size < tail.read_position() || !tail.record.fingerprint.Matches(*own_head);
-  if (replaced) {
-    // Truncated and not noticed yet: once it is, the group is looked at again.
-    if (tail.record.fingerprint.length > 0 && tail.record.fingerprint.Matches(head))
-      return Likeness::kCopySoFar;
-    return Likeness::kDifferent;
-  }
   const std::size_t common = std::min(head.size(), own_head->size());
   if (head.substr(0, common) != std::string_view(*own_head).substr(0, common))
     return Likeness::kDifferent;
   if (content.kind() == ContentKind::kPlain) {
     if (seen.stat.size > stat->size) return Likeness::kDifferent;
     const std::size_t n = std::min<std::uint64_t>(kAnchorBytes, seen.stat.size);
-    if (n > 0 && !SameBytes(content, *own, seen.stat.size - n, n)) return Likeness::kDifferent;
+    if (n > 0 && !SameBytes(content, own, seen.stat.size - n, n)) return Likeness::kDifferent;
     return seen.stat.size == stat->size ? Likeness::kCopy : Likeness::kCopySoFar;
   }
   const Result<std::string> before = ReadBefore(content, tail.read_position(), kAnchorBytes);
@@ -160,14 +181,16 @@ Catalog::Likeness Catalog::Compare(Tail& tail, const Seen& seen, Content& conten
 
 bool Catalog::MissedGeneration(const std::string& log, const Seen& seen) const {
   // It was the log for a time while nobody looked, if it came into being after we first did.
-  const std::int64_t since = store_.created_ns();
+  // (File systems stamp with a clock that is some milliseconds behind; what lay there at the first
+  // scan is known by its inode.)
+  const std::int64_t since = store_.created_ns() - 1'000'000'000;
   const std::int64_t born =
       seen.stat.key.birth_ns != 0 ? seen.stat.key.birth_ns : seen.stat.modified_ns;
   return seen.rotated && seen.stat.size > 0 && Includes(log) && born > since &&
          seen.stat.modified_ns > since;
 }
 
-void Catalog::Resolve(const std::string& folder, const std::string& base, const Seen& seen) {
+void Catalog::Resolve(const std::string& folder, const std::string& base, Seen& seen) {
   const std::string log = folder + "/" + base;
   const auto found = families_.find(log);
   Family* family = found == families_.end() ? nullptr : found->second.get();
@@ -184,11 +207,11 @@ void Catalog::Resolve(const std::string& folder, const std::string& base, const 
     judged_[inode] = {seen.stat.size, seen.stat.modified_ns,
                       family != nullptr ? family->version : 0};
   };
-  auto content = OpenContent(seen.path);
+  auto content = OpenSeen(seen.path, seen.stat.key, &seen.stat);
   Result<std::string> head = content ? ReadHead(**content) : Result<std::string>();
   if (!content || !head) {
     const Error& error = content ? head.error() : content.error();
-    if (error.code == ErrorCode::kNotFound) return;
+    if (error.code == ErrorCode::kNotFound) return MarkDirty(folder.empty() ? "/" : folder, base);
     open_failures_.Add();
     static log::Limit limit;
     if (limit.Pass())
@@ -207,18 +230,27 @@ void Catalog::Resolve(const std::string& folder, const std::string& base, const 
       return Adopt(*tail, seen, std::move(*content));
     }
     if (seen.rotated || packed) {
-      bool alike = false;
+      const Tail* alike = nullptr;
       for (const auto& tail : family->tails) {
         if (!tail->has_file && tail->content == nullptr) continue;
-        alike = Compare(*tail, seen, **content, *head) != Likeness::kDifferent;
-        if (alike) break;
+        const Likeness likeness = Compare(*tail, seen, **content, *head);
+        if (likeness == Likeness::kUnsure) return Pending(*tail);
+        if (likeness != Likeness::kDifferent) alike = tail.get();
+        if (alike != nullptr) break;
       }
-      if (alike) {
-        if (packed || !seen.included) return judge();
+      if (alike != nullptr) {
         const auto now = std::chrono::steady_clock::now();
-        auto [it, fresh] = held_.try_emplace(inode, Held{folder, base, seen.stat.size, now});
-        if (it->second.size != seen.stat.size) it->second = {folder, base, seen.stat.size, now};
+        auto [it, fresh] = held_.try_emplace(inode, Held{folder, base, seen.stat.size, now, 0});
+        if (it->second.size != seen.stat.size) it->second = {folder, base, seen.stat.size, now, 0};
+        it->second.check = held_checks_;
         if (fresh || now - it->second.since < kHoldFor) return;
+        if (packed || !seen.included) {
+          // A copy that stays: nothing to read, and a truncation of the original will be noticed,
+          // unless none of it was read so far.
+          if (alike->read_position() == 0) return;
+          held_.erase(inode);
+          return judge();
+        }
       }
     }
   }
@@ -255,6 +287,7 @@ Tail& Catalog::NewTail(Family& family, const Seen& seen, std::string label, bool
                        std::string_view head, std::unique_ptr<Content> content) {
   auto owned = std::make_unique<Tail>();
   Tail& tail = *owned;
+  generations_.Add();
   // Never the same key twice: the inode may come again, even with its birth time.
   static std::int64_t last = 0;
   last = std::max(last + 1, WallNs());
@@ -267,6 +300,7 @@ Tail& Catalog::NewTail(Family& family, const Seen& seen, std::string label, bool
   tail.record.label = std::move(label);
   tail.record.family = family.path();
   tail.record.fingerprint = Fingerprint::Of(head);
+  tail.remembered = tail.record.fingerprint.length;
   tail.size = seen.stat.size;
   tail.modified_ns = seen.stat.modified_ns;
   tail.has_file = true;
@@ -287,12 +321,22 @@ Tail& Catalog::NewTail(Family& family, const Seen& seen, std::string label, bool
   by_inode_[key.inode].push_back(&tail);
   Place(tail, seen.path);
   Insert(family, std::move(owned));
-  if (tail.size > tail.position) {
-    Pending(tail);
-  } else {
-    tail.content.reset();
-  }
+  if (tail.size > tail.position) Pending(tail);
+  KeepOpen(tail);
   return tail;
+}
+
+void Catalog::KeepOpen(Tail& tail) {
+  // Held open from here on, it can be read even when it is deleted before its turn comes.
+  const bool wanted =
+      tail.pending && tail.size > tail.read_position() && Content::live() <= config_.max_open_files;
+  if (!wanted) {
+    if (!tail.framer) tail.content.reset();
+    return;
+  }
+  if (tail.content != nullptr) return;
+  auto content = OpenSeen(tail.record.path, tail.record.file);
+  if (content) tail.content = std::move(*content);
 }
 
 void Catalog::Insert(Family& family, std::unique_ptr<Tail> tail) {

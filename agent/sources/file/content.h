@@ -1,6 +1,7 @@
 #pragma once
 // The bytes of a log file at their uncompressed positions, whether the file is plain or a rotated
 // copy in gzip or zstd.
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,7 +20,10 @@ enum class ContentKind : std::uint8_t { kPlain, kGzip, kZstd };
 
 class Content {
  public:
-  virtual ~Content() = default;
+  Content() { live_.fetch_add(1, std::memory_order_relaxed); }
+  virtual ~Content() { live_.fetch_sub(1, std::memory_order_relaxed); }
+  Content(const Content&) = delete;
+  Content& operator=(const Content&) = delete;
   /// Reads at `position`; 0 = nothing there (yet). Plain files are read at random; a compressed one
   /// is decompressed up to `position`, from its beginning again if that lies behind.
   /// kParse: damaged compressed data.
@@ -31,6 +35,11 @@ class Content {
 
   /// Takes the descriptor; looks at the first bytes.
   [[nodiscard]] static Result<std::unique_ptr<Content>> Open(Fd fd);
+  /// How many there are in the process: each one is an open file.
+  [[nodiscard]] static std::size_t live() { return live_.load(std::memory_order_relaxed); }
+
+ private:
+  static inline std::atomic<std::size_t> live_{0};
 };
 
 /// Until `out` is full or the content ends; the number of bytes read.

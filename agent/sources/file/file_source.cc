@@ -70,6 +70,8 @@ Status FileSource::Run(std::stop_token stop, Output& out) {
       config_, paths_, *store_, *context_.metrics,
       Catalog::Hooks{[this](Tail& t) { Queue(t); }, [this](Tail& t) { Forget(t); },
                      [this](Tail& t) { FinishLine(t); }});
+  guard_ = std::make_unique<StallGuard>(kTick, [this] { WhileStalled(); });
+  const auto lock = guard_->Lock();
   catalog_->Load();
   catalog_->Rescan();
   next_rescan_ = Clock::now() + config_.rescan_interval;
@@ -100,6 +102,15 @@ Status FileSource::Run(std::stop_token stop, Output& out) {
 
 void FileSource::Close() {
   if (store_) static_cast<void>(store_->Close());
+}
+
+void FileSource::WhileStalled() {
+  // Logs go on being rotated and deleted: hold on to what is there to be read later.
+  if (!sending_lines_) return;
+  catalog_->SetDeferring(true);
+  if (!catalog_->DrainWatcher()) next_rescan_ = {};
+  if (catalog_->update_due() && !catalog_->folders_due()) catalog_->Update();
+  catalog_->SetDeferring(false);
 }
 
 int FileSource::PollTimeout(Clock::time_point now) const {
@@ -156,6 +167,8 @@ Tail* FileSource::Choose(Family& family) {
 void FileSource::Turn() {
   Family& family = *ready_.front();
   ready_.pop_front();
+  // A copy beside the log may by now be all that is left of bytes that come before the log's.
+  if (catalog_->has_held()) catalog_->CheckHeld(&family);
   Tail* tail = Choose(family);
   if (tail == nullptr) {
     family.queued = false;

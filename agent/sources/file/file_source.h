@@ -10,6 +10,7 @@
 #include "agent/core/component.h"
 #include "agent/sources/file/catalog.h"
 #include "agent/sources/file/config.h"
+#include "agent/sources/file/stall_guard.h"
 
 namespace millrace::agent {
 
@@ -35,9 +36,12 @@ class FileSource final : public Source {
   void SendLines(Tail& tail);
   void Send(Tail& tail, std::unique_ptr<EventBatch> batch);
   void FinishLine(Tail& tail);
-  void GrowFingerprint(Tail& tail);
+  void GrowFingerprint(Tail& tail, std::string_view bytes, std::uint64_t position);
+  [[nodiscard]] static bool BeginsAsBefore(Tail& tail);
+  bool ComesTooEarly(Tail& tail);
   void AtEnd(Tail& tail);
 
+  void WhileStalled();
   void Tick(Clock::time_point now);
   void SweepWaiting(Clock::time_point now);
   void SweepOpen(Clock::time_point now);
@@ -56,6 +60,8 @@ class FileSource final : public Source {
   std::unique_ptr<Catalog> catalog_;
   Output* out_ = nullptr;
   bool stopped_ = false;
+  std::unique_ptr<StallGuard> guard_;
+  bool sending_lines_ = false;  ///< From the loop, not from within the catalog.
 
   std::deque<Family*> ready_;
   std::set<Tail*> waiting_;  ///< At their end, but something is due if they stay silent.

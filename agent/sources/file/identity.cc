@@ -60,11 +60,21 @@ Result<FileStat> StatPath(const std::string& path) {
 Result<FileStat> StatFd(int fd) { return Stat(fd, "", AT_EMPTY_PATH, "fstat"); }
 
 Fingerprint Fingerprint::Of(std::string_view head) {
-  return {static_cast<std::uint32_t>(head.size()), XXH3_64bits(head.data(), head.size())};
+  Fingerprint f;
+  f.Extend(head);
+  return f;
+}
+
+void Fingerprint::Extend(std::string_view bytes) {
+  for (const char c : bytes) {
+    hash ^= static_cast<unsigned char>(c);
+    hash *= 0x100000001b3;
+  }
+  length += static_cast<std::uint32_t>(bytes.size());
 }
 
 bool Fingerprint::Matches(std::string_view head) const {
-  return head.size() >= length && XXH3_64bits(head.data(), length) == hash;
+  return head.size() >= length && Of(head.substr(0, length)).hash == hash;
 }
 
 std::uint64_t AnchorOf(std::string_view before) {

@@ -30,11 +30,14 @@ struct FileStat {
 
 inline constexpr std::uint32_t kMaxFingerprintBytes = 1 << 16;
 
-/// XXH3 of the first `length` bytes.
+/// FNV-1a of the first `length` bytes: a hash that can be carried on as the file grows, without its
+/// beginning, which may have been truncated away meanwhile.
 struct Fingerprint {
   std::uint32_t length = 0;
-  std::uint64_t hash = 0;
+  std::uint64_t hash = 0xcbf29ce484222325;
   [[nodiscard]] static Fingerprint Of(std::string_view head);
+  /// `bytes` follow the first `length` ones.
+  void Extend(std::string_view bytes);
   /// Of a head that is at least as long.
   [[nodiscard]] bool Matches(std::string_view head) const;
 };

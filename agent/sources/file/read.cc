@@ -61,9 +61,17 @@ bool FileSource::Open(Tail& tail) {
         ReadBefore(*tail.content, tail.position, LineFramer::kRecent);
     const bool same = before ? AnchorOf(*before) == tail.anchor
                              : tail.copied && before.error().code == ErrorCode::kNotFound;
-    if (!same) {
+    if (!same || !BeginsAsBefore(tail)) {
       catalog_->ContentReplaced(tail);
       return false;
+    }
+    // What the checkpoint did not have yet of a file that was short.
+    const std::uint64_t known = std::min<std::uint64_t>(tail.position, config_.fingerprint.bytes);
+    if (tail.record.fingerprint.length < known) {
+      std::string head(known, '\0');
+      const Result<std::size_t> n = ReadFully(*tail.content, head, 0);
+      if (n && *n == known && tail.record.fingerprint.Matches(head))
+        tail.record.fingerprint = Fingerprint::Of(head);
     }
     tail.framer = std::make_unique<LineFramer>(framing_, tail.position,
                                                before ? std::string_view(*before) : "");
@@ -71,6 +79,14 @@ bool FileSource::Open(Tail& tail) {
   tail.last_data = Clock::now();
   open_.insert(&tail);
   return true;
+}
+
+bool FileSource::BeginsAsBefore(Tail& tail) {
+  const Fingerprint& fingerprint = tail.record.fingerprint;
+  if (tail.packed()) return true;  // its data is checked by its format; going back is dear
+  std::string head(fingerprint.length, '\0');
+  const Result<std::size_t> n = ReadFully(*tail.content, head, 0);
+  return n && fingerprint.Matches(std::string_view(head).substr(0, *n));
 }
 
 void FileSource::CloseFile(Tail& tail) {
@@ -88,6 +104,7 @@ Result<std::size_t> FileSource::Fill(Tail& tail, std::size_t want, bool& replace
   if (tail.packed()) {
     const std::span<char> room = framer.Prepare(want);
     MILLRACE_ASSIGN(const std::size_t n, tail.content->Read(room, framer.position()));
+    GrowFingerprint(tail, {room.data(), n}, framer.position());
     framer.Commit(n);
     return n;
   }
@@ -105,12 +122,18 @@ Result<std::size_t> FileSource::Fill(Tail& tail, std::size_t want, bool& replace
   if (n < 0) return FailErrno("read", errno);
   const auto got = static_cast<std::size_t>(n);
   replaced = got < recent.size() || std::string_view(again.data(), recent.size()) != recent;
+  // At the very beginning the fingerprint tells, if the file was looked at before.
+  if (framer.position() == 0 && !tail.record.fingerprint.Matches({room.data(), got}))
+    replaced = true;
   const std::size_t fresh = replaced ? 0 : got - recent.size();
+  GrowFingerprint(tail, {room.data(), fresh}, framer.position());
   framer.Commit(fresh);
   return fresh;
 }
 
 FileSource::Step FileSource::Read(Tail& tail) {
+  if (std::exchange(tail.suspect, false) && !tail.deleted) CloseFile(tail);
+  const std::uint32_t wakes = tail.wakes;
   if ((tail.content == nullptr || !tail.framer) && !Open(tail)) return Step::kEnd;
   active_.insert(&tail);
   const bool packed = tail.packed();
@@ -130,13 +153,16 @@ FileSource::Step FileSource::Read(Tail& tail) {
         catalog_->ContentReplaced(tail);
         return Step::kEnd;
       }
-      left = 0;
+      AtEnd(tail);
+      return Step::kEnd;
     } else {
       left = stat->size - tail.framer->position();
     }
   }
   std::uint64_t budget = config_.max_read_bytes.value;
-  while (left > 0 && budget > 0 && !stopped_) {
+  // Read even when the size says that there is nothing: truncated and grown to the very same size
+  // is seen by its bytes only.
+  do {
     const std::size_t want = std::clamp<std::uint64_t>(left, kMinBlock, kBlock);
     bool replaced = false;
     const Result<std::size_t> got = Fill(tail, want, replaced);
@@ -160,14 +186,26 @@ FileSource::Step FileSource::Read(Tail& tail) {
     }
     tail.last_data = Clock::now();
     tail.record.finished = false;
-    if (!packed) GrowFingerprint(tail);
+    if (tail.framer->line_start() == 0 && ComesTooEarly(tail)) return Step::kMore;
     SendLines(tail);
-    left -= std::min<std::uint64_t>(left, *got);
+    left = *got < want ? 0 : std::max<std::uint64_t>(left, *got + 1) - *got;
     budget -= std::min<std::uint64_t>(budget, *got);
-  }
-  if (left > 0) return Step::kMore;
+  } while (left > 0 && budget > 0 && !stopped_);
+  // A change that was told of in between may be of bytes that came after the last read.
+  if (left > 0 || tail.wakes != wakes) return Step::kMore;
   AtEnd(tail);
   return Step::kEnd;
+}
+
+bool FileSource::ComesTooEarly(Tail& tail) {
+  // Were names changed before these bytes were written? Then a generation that comes before them
+  // may lie beside this file, unread. Asked for the first bytes of a file only; later ones are
+  // known by those before them.
+  constexpr std::uint8_t kAttempts = 3;
+  if (!catalog_->DrainWatcher()) next_rescan_ = {};
+  if (!catalog_->update_due() || tail.put_off++ >= kAttempts) return false;
+  tail.framer.reset();
+  return true;
 }
 
 void FileSource::AtEnd(Tail& tail) {
@@ -182,19 +220,21 @@ void FileSource::AtEnd(Tail& tail) {
   const bool unfinished = tail.framer->line_start() < tail.framer->position();
   if (tail.rotated() || (unfinished && config_.partial_line_timeout.count() > 0))
     waiting_.insert(&tail);
+  else if (open_.size() > config_.max_open_files)
+    CloseFile(tail);
 }
 
-void FileSource::GrowFingerprint(Tail& tail) {
+void FileSource::GrowFingerprint(Tail& tail, std::string_view bytes, std::uint64_t position) {
   Fingerprint& fingerprint = tail.record.fingerprint;
-  const std::uint64_t known =
-      std::min<std::uint64_t>(tail.framer->position(), config_.fingerprint.bytes);
-  if (fingerprint.length >= config_.fingerprint.bytes) return;
+  const std::uint32_t length = fingerprint.length;
+  if (length >= config_.fingerprint.bytes || length < position) return;
+  const std::uint64_t known = length - position;
+  if (known >= bytes.size()) return;
+  fingerprint.Extend(bytes.substr(known, config_.fingerprint.bytes - length));
   // By doubling, so that a slow beginning does not write the checkpoint line by line.
-  if (known < config_.fingerprint.bytes && known < 2 * fingerprint.length) return;
-  std::string head(known, '\0');
-  const Result<std::size_t> n = ReadFully(*tail.content, head, 0);
-  if (!n || *n < head.size() || !fingerprint.Matches(head)) return;
-  fingerprint = Fingerprint::Of(head);
+  if (fingerprint.length < config_.fingerprint.bytes && fingerprint.length < 2 * tail.remembered)
+    return;
+  tail.remembered = fingerprint.length;
   catalog_->Remember(tail);
   catalog_->Flush();
 }
@@ -205,7 +245,10 @@ void FileSource::SendLines(Tail& tail) {
     const std::uint64_t start = tail.framer->line_start();
     auto batch = std::make_unique<EventBatch>();
     more = tail.framer->Cut(*batch, now);
-    if (tail.framer->line_start() != start) Send(tail, std::move(batch));
+    if (tail.framer->line_start() == start) continue;
+    sending_lines_ = true;
+    Send(tail, std::move(batch));
+    sending_lines_ = false;
   }
 }
 
@@ -249,7 +292,12 @@ void FileSource::Send(Tail& tail, std::unique_ptr<EventBatch> batch) {
   const auto bytes = static_cast<double>(batch->bytes);
   context_.metrics->received_events.Add(events);
   context_.metrics->received_bytes.Add(bytes);
-  if (Status s = out_->Send(std::move(batch)); !s) {
+  Status sent;
+  {
+    const StallGuard::Window window(*guard_);
+    sent = out_->Send(std::move(batch));
+  }
+  if (!sent) {
     stopped_ = true;
     return;
   }

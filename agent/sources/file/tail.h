@@ -50,11 +50,15 @@ struct Tail {
 
   std::uint64_t size = 0;  ///< Last seen (of the file: compressed, if it is).
   std::int64_t modified_ns = 0;
+  bool suspect = false;      ///< Its beginning was seen to have changed: to be verified.
+  std::uint32_t wakes = 0;   ///< Times that it was told to have something to read.
   bool pending = false;      ///< There may be something to read.
   std::uint64_t target = 0;  ///< To be read this far before younger tails of the family.
   std::chrono::steady_clock::time_point last_data{};  ///< When bytes last came.
   Family* family = nullptr;
-  std::uint64_t scan = 0;  ///< Number of the scan that saw its file last.
+  std::uint32_t remembered = 0;  ///< Length of the fingerprint that the store has.
+  std::uint8_t put_off = 0;      ///< Times that its first bytes had to wait for older files.
+  std::uint64_t scan = 0;        ///< Number of the scan that saw its file last.
   /// Anchors at some earlier positions, to know a copy again that ends before ours.
   std::vector<AckTracker::Mark> trail;
 
