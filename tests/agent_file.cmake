@@ -3,3 +3,8 @@ millrace_test_dir(NAME unit_agent_framing DIR unit/agent_framing DEPS millrace::
 millrace_test_dir(NAME unit_agent_file DIR unit/agent_file TIMEOUT 600 DEPS millrace::agent_source_file)
 millrace_fuzz(NAME fuzz_framing SRC fuzz/framing.cc DEPS millrace::agent_framing)
 millrace_fuzz(NAME fuzz_checkpoint SRC fuzz/checkpoint.cc DEPS millrace::agent_source_file)
+if(MILLRACE_BUILD_AGENT AND NOT MILLRACE_SANITIZE)
+  add_test(NAME rotation_under_fire
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/integration/rotation_under_fire.py --agent $<TARGET_FILE:millrace-agent>)
+  set_tests_properties(rotation_under_fire PROPERTIES LABELS integration TIMEOUT 600)
+endif()

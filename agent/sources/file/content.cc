@@ -52,6 +52,7 @@ class PackedContent : public Content {
     return Next(out);
   }
   [[nodiscard]] int fd() const final { return fd_.get(); }
+  [[nodiscard]] bool complete() const final { return complete_; }
 
  protected:
   virtual void Restart() = 0;
@@ -59,6 +60,7 @@ class PackedContent : public Content {
   virtual Result<std::size_t> Decompress(std::span<char> out) = 0;
 
   std::size_t begin_ = 0, end_ = 0;
+  bool complete_ = true;  ///< At the end of a member or frame.
   [[nodiscard]] char* input() { return input_.data(); }
 
  private:
@@ -110,6 +112,7 @@ class GzipContent final : public PackedContent {
     const uInt room = stream_.avail_out;
     const int result = ::inflate(&stream_, Z_NO_FLUSH);
     begin_ = end_ - stream_.avail_in;
+    complete_ = result == Z_STREAM_END;
     if (result == Z_STREAM_END)
       ::inflateReset(&stream_);  // one member after another, as gzip -c >> does
     else if (result != Z_OK && result != Z_BUF_ERROR)
@@ -146,6 +149,7 @@ class ZstdContent final : public PackedContent {
     ZSTD_outBuffer to{out.data(), out.size(), 0};
     const std::size_t result = ::ZSTD_decompressStream(context_.get(), &to, &in);
     begin_ = in.pos;
+    if (in.size > 0) complete_ = result == 0;
     if (::ZSTD_isError(result) != 0)
       return Fail(ErrorCode::kParse, std::string("zstd: ") + ::ZSTD_getErrorName(result));
     return to.pos;

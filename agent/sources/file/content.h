@@ -30,6 +30,8 @@ class Content {
   virtual Result<std::size_t> Read(std::span<char> out, std::uint64_t position) = 0;
   [[nodiscard]] virtual ContentKind kind() const = 0;
   [[nodiscard]] virtual int fd() const = 0;
+  /// False: what was read so far ends in the middle of compressed data.
+  [[nodiscard]] virtual bool complete() const { return true; }
   /// Uncompressed size of a compressed file, when its header or trailer tells.
   [[nodiscard]] virtual std::optional<std::uint64_t> TotalSize() const { return std::nullopt; }
 

@@ -212,6 +212,11 @@ void FileSource::AtEnd(Tail& tail) {
   tail.pending = false;
   tail.target = 0;
   if (tail.copied || tail.packed()) {
+    if (!tail.content->complete()) {
+      read_errors_.Add();
+      log::Warn("A compressed log ends in the middle of its data",
+                {{"file", tail.record.path}, {"read_up_to", tail.framer->position()}});
+    }
     waiting_.erase(&tail);
     open_.erase(&tail);
     catalog_->Finished(tail);
