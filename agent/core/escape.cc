@@ -1,6 +1,5 @@
 #include "agent/core/escape.h"
 
-#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -137,59 +136,77 @@ void AppendSlow(Buffer& buffer, std::string_view s, bool valid) {
   buffer.CommitTo(out);
 }
 
-void AppendFrom(Buffer& buffer, std::string_view s) {
-  // One fast pass tells whether the bytes above ASCII are in order, so that they are then copied
-  // like the others.
-  AppendSlow(buffer, s, simdjson::validate_utf8(s.data(), s.size()));
-}
-
 }  // namespace
 
-void AppendEscaped(Buffer& buffer, std::string_view s) {
+char* CopyPlainAscii(char* out, std::string_view s) {
   constexpr std::uint64_t kHigh = 0x8080808080808080;
   const char* p = s.data();
-  std::size_t n = s.size();
-  char* out = buffer.Reserve(n + 16);
+  const std::size_t n = s.size();
+  if (n < 16) {
+    // Two words that overlap cover any length from 8 to 15, and from 4 to 7.
+    if (n >= 8) {
+      const std::uint64_t a = Load64(p), b = Load64(p + n - 8);
+      if ((Special(a, kHigh) | Special(b, kHigh)) != 0) return nullptr;
+      std::memcpy(out, &a, 8);
+      std::memcpy(out + n - 8, &b, 8);
+      return out + n;
+    }
+    if (n >= 4) {
+      std::uint32_t a, b;
+      std::memcpy(&a, p, 4);
+      std::memcpy(&b, p + n - 4, 4);
+      if (Special(std::uint64_t{b} << 32 | a, kHigh) != 0) return nullptr;
+      std::memcpy(out, &a, 4);
+      std::memcpy(out + n - 4, &b, 4);
+      return out + n;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto c = static_cast<unsigned char>(p[i]);
+      if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') return nullptr;
+      out[i] = p[i];
+    }
+    return out + n;
+  }
+  const char* const last = p + n - 16;
+  char* const last_out = out + n - 16;
 #ifdef __SSE2__
   const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
                 space = _mm_set1_epi8(0x20);
-  while (n >= 16) {
+  // Signed comparison: bytes above ASCII are negative, so they count as below the space.
+  const auto special = [&](__m128i x) {
+    return _mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, slash)),
+                     _mm_cmplt_epi8(x, space)));
+  };
+  for (; p < last; p += 16, out += 16) {
     const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    // Signed comparison: bytes above ASCII are negative, so they count as below the space.
-    const __m128i bad = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, slash)), _mm_cmplt_epi8(x, space));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
+    if (special(x) != 0) return nullptr;
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), x);
-    if (mask != 0) {
-      const auto clean = static_cast<unsigned>(std::countr_zero(mask));
-      buffer.CommitTo(out + clean);
-      return AppendFrom(buffer, {p + clean, n - clean});
-    }
-    p += 16;
-    out += 16;
-    n -= 16;
   }
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(last));
+  if (special(x) != 0) return nullptr;
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(last_out), x);
+#else
+  for (; p < last; p += 16, out += 16) {
+    const std::uint64_t a = Load64(p), b = Load64(p + 8);
+    if ((Special(a, kHigh) | Special(b, kHigh)) != 0) return nullptr;
+    std::memcpy(out, &a, 8);
+    std::memcpy(out + 8, &b, 8);
+  }
+  const std::uint64_t a = Load64(last), b = Load64(last + 8);
+  if ((Special(a, kHigh) | Special(b, kHigh)) != 0) return nullptr;
+  std::memcpy(last_out, &a, 8);
+  std::memcpy(last_out + 8, &b, 8);
 #endif
-  while (n >= 8) {
-    const std::uint64_t x = Load64(p);
-    if (Special(x, kHigh) != 0) {
-      buffer.CommitTo(out);
-      return AppendFrom(buffer, {p, n});
-    }
-    std::memcpy(out, &x, 8);
-    p += 8;
-    out += 8;
-    n -= 8;
-  }
-  for (; n > 0; --n, ++p) {
-    const auto c = static_cast<unsigned char>(*p);
-    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') {
-      buffer.CommitTo(out);
-      return AppendFrom(buffer, {p, n});
-    }
-    *out++ = *p;
-  }
-  buffer.CommitTo(out);
+  return last_out + 16;
+}
+
+void AppendEscaped(Buffer& buffer, std::string_view s) {
+  char* const out = buffer.Reserve(s.size() + 16);
+  if (char* const end = CopyPlainAscii(out, s); end != nullptr) return buffer.CommitTo(end);
+  // One fast pass tells whether the bytes above ASCII are in order, so that they are then copied
+  // like the others.
+  AppendSlow(buffer, s, simdjson::validate_utf8(s.data(), s.size()));
 }
 
 void AppendUtf8(Buffer& out, std::string_view s) {

@@ -10,6 +10,11 @@ namespace millrace::agent {
 /// U+FFFD, so the output is always valid JSON.
 void AppendEscaped(Buffer& out, std::string_view s);
 
+/// Copies `s` to `out`, which has room for 16 bytes more, if it needs no escape and is ASCII, as
+/// most of what logs hold. Returns the end; null if it is not so, and then `out` holds nothing of
+/// use.
+char* CopyPlainAscii(char* out, std::string_view s);
+
 /// Appends the text that the inside of a valid JSON string stands for. A lone surrogate becomes
 /// U+FFFD.
 void AppendUnescaped(Buffer& out, std::string_view escaped);

@@ -1,6 +1,7 @@
 // The JSON encoder. An event that came as a JSON object nobody rewrote is spliced: its text is
 // copied up to the closing brace and what was added goes behind it.
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "agent/core/escape.h"
@@ -93,6 +94,40 @@ class JsonEncoder final : public Encoder {
 
   /// `,"name":value`
   void AppendField(Buffer& out, const Field& f) {
+    const std::string_view name = f.name();
+    // Room for the whole of a field whose text needs no escape, so that it is checked once.
+    char* p = out.Reserve(name.size() + f.len + 64);
+    *p++ = ',';
+    *p++ = '"';
+    p = CopyPlainAscii(p, name);
+    if (p == nullptr) return AppendFieldSlowly(out, f);
+    *p++ = '"';
+    *p++ = ':';
+    switch (f.type) {
+      case Type::kString: {
+        *p++ = '"';
+        char* const end = CopyPlainAscii(p, f.text());
+        if (end == nullptr) {
+          out.CommitTo(p);
+          AppendEscaped(out, f.text());
+          return out.Append('"');
+        }
+        *end = '"';
+        return out.CommitTo(end + 1);
+      }
+      case Type::kJsonString:
+        *p++ = '"';
+        if (f.len > 0) std::memcpy(p, f.str, f.len);
+        p[f.len] = '"';
+        return out.CommitTo(p + f.len + 1);
+      case Type::kInt:
+        return out.CommitTo(std::to_chars(p, p + 24, f.i64).ptr);
+      default:
+        out.CommitTo(p);
+        return values_.Append(out, f);
+    }
+  }
+  void AppendFieldSlowly(Buffer& out, const Field& f) {
     out.Append(",\"");
     AppendEscaped(out, f.name());
     out.Append("\":");

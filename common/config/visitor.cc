@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include "common/base/strings.h"
 
@@ -167,6 +169,33 @@ void ExpandTree(YAML::Node node, const std::string& file, Problems& problems, in
 
 }  // namespace
 
+namespace {
+
+/// Counts documents and remembers where the last one begins; builds nothing.
+class DocumentPlaces : public YAML::EventHandler {
+ public:
+  int count = 0;
+  YAML::Mark last;
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    ++count;
+    last = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+}  // namespace
+
 YAML::Node Parse(const std::string& text, const std::string& file, Problems& problems) {
   // yaml-cpp recurses once a level; a hostile file must not use up the stack.
   std::size_t flow = 0;
@@ -178,14 +207,21 @@ YAML::Node Parse(const std::string& text, const std::string& file, Problems& pro
     }
   }
   try {
-    std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      problems.Add(file, documents[1], "", "more than one YAML document in a file");
+    // Not LoadAll: yaml-cpp 0.7 makes documents without end of a file that begins with a comma.
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    DocumentPlaces places;
+    while (places.count < 2 && parser.HandleNextDocument(places)) {
+    }
+    if (places.count > 1) {
+      problems.Add(file, places.last.line + 1, places.last.column + 1,
+                   "more than one YAML document in a file");
       return {};
     }
-    if (documents.empty()) return {};
-    ExpandTree(documents[0], file, problems, 0);
-    return documents[0];
+    if (places.count == 0) return {};
+    YAML::Node root = YAML::Load(text);
+    ExpandTree(root, file, problems, 0);
+    return root;
   } catch (const YAML::Exception& e) {
     problems.Add(file, e.mark.line + 1, e.mark.column + 1, "not YAML: " + e.msg);
     return {};

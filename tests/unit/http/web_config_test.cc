@@ -73,6 +73,8 @@ TEST_CASE("Faults of a web configuration have a place and a reason") {
       {"foo: 1\n", "web.yml:1:1: unknown key \"foo\""},
       {"- a\n", "must be a mapping"},
       {"hllo: [", "not YAML"},
+      {",", "more than one YAML document"},
+      {"{}\n---\n{}\n", "web.yml:2:1: more than one YAML document"},
       {"\tx: 1\n", "not YAML"},
       {"rate_limit: {burst: 1}\nrate_limit: {burst: 2}\n", "web.yml:2:1: key \"rate_limit\""},
       {"tls_server_config:\n  cert_filse: x\n", "did you mean \"cert_file\""},
