@@ -143,6 +143,9 @@ Result<Template> Template::Parse(std::string_view text, TemplateUse use) {
         return fault("\"" + format +
                      "\" is not a known time conversion (write %% for a percent "
                      "sign)");
+      // "%e" has a blank, "%b" a capital letter, "%T" colons.
+      if (!LiteralFault(use, rendered).empty())
+        return fault("\"" + format + "\" gives characters that must not be in the name");
       literal_ends();
       if (!t.pieces_.empty() && t.pieces_.back().kind == Piece::Kind::kTime)
         t.pieces_.back().text += format;

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -139,7 +141,7 @@ TEST_CASE("dead letters rotate, and when they are full nothing is dropped") {
 TEST_CASE("HTTP failures are told apart") {
   using Kind = http::Failure::Kind;
   using Fault = test::FakeReply::Fault;
-  Fault fault = Fault::kNone;
+  std::atomic<Fault> fault = Fault::kNone;
   test::FakeHttp server([&](const test::FakeRequest& r) {
     test::FakeReply reply;
     reply.fault = fault;
