@@ -1,7 +1,7 @@
 millrace_test_dir(NAME unit_exposition DIR unit/exposition DEPS millrace::exposition PkgConfig::zstd PkgConfig::deflate)
 millrace_test_dir(NAME unit_flags DIR unit/flags DEPS millrace::flags)
 if(MILLRACE_BUILD_EXPORTERS)
-  millrace_test_dir(NAME unit_node DIR unit/node DEPS millrace::node millrace::log)
+  millrace_test_dir(NAME unit_node DIR unit/node DEPS millrace::node millrace::log PkgConfig::systemd)
 endif()
 if(MILLRACE_BUILD_EXPORTERS)
   add_test(NAME outside_node_exporter COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/outside/node_exporter.sh

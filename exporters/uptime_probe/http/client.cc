@@ -111,6 +111,8 @@ class Client {
     if (next.url.host != last.url.host) {
       for (const char* name : {"Authorization", "Www-Authenticate", "Cookie", "Cookie2"})
         next.headers.Remove(name);
+      for (const auto& [name, values] : options_.config->http_headers)
+        if (!values.secrets.empty() || !values.files.empty()) next.headers.Remove(name);
     }
     if (!(last.url.IsTls() && !next.url.IsTls())) {
       Url referer = last.url;

@@ -15,14 +15,12 @@ namespace millrace::uptime_probe {
 Status Wait(int fd, WaitFor what, Deadline deadline) {
   pollfd p{fd, static_cast<short>(what == WaitFor::kReadable ? POLLIN : POLLOUT), 0};
   for (;;) {
+    // Looked at first: a peer that always has something ready must not outlive the deadline.
     const auto left = Remaining(deadline).count();
+    if (left == 0) return Fail(ErrorCode::kTimeout, "deadline exceeded");
     const int n = ::poll(&p, 1, static_cast<int>(std::min<std::int64_t>(left, 1'000'000'000)));
     if (n > 0) return {};
-    if (n == 0) {
-      if (Clock::now() < deadline) continue;
-      return Fail(ErrorCode::kTimeout, "deadline exceeded");
-    }
-    if (errno != EINTR) return FailErrno("poll", errno);
+    if (n < 0 && errno != EINTR) return FailErrno("poll", errno);
   }
 }
 
