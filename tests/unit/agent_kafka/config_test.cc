@@ -1,6 +1,7 @@
 #include "agent/kafka/client_config.h"
 #include "agent/kafka/event_id.h"
 #include "agent/kafka/rdkafka_api.h"
+#include "agent/sinks/kafka/delivery.h"
 #include "agent/sources/kafka/kafka_source.h"
 #include "tests/support/catch.h"
 
@@ -51,6 +52,20 @@ TEST_CASE("faults of a kafka source are reported with their places") {
   CHECK(text.find("missing required key \"group_id\"") != std::string::npos);
   CHECK(text.find("unknown key \"commit_interval\"; did you mean \"commit_interval_ms\"?") !=
         std::string::npos);
+}
+
+TEST_CASE("faults of a kafka sink are reported") {
+  CHECK(Faults<KafkaSinkConfig>("bootstrap_servers: a:1\ntopic: 'prod-{{ zone }}'\n") == "");
+  const std::string text = Faults<KafkaSinkConfig>(
+      "bootstrap_servers: a:1\ntopic: '{{ zone }}'\nkey: x\nkey_field: y\n"
+      "compression: brotli\nheaders: {millrace-id: x}\n"
+      "librdkafka_options: {acks: '1'}\n");
+  INFO(text);
+  CHECK(text.find("a.yaml:2:8: topic: ") != std::string::npos);
+  CHECK(text.find("only one of key and key_field") != std::string::npos);
+  CHECK(text.find("compression: must be one of") != std::string::npos);
+  CHECK(text.find("millrace-id is the agent's own") != std::string::npos);
+  CHECK(text.find("\"acks\" is set by the agent") != std::string::npos);
 }
 
 TEST_CASE("options of librdkafka are checked against the library") {
@@ -135,6 +150,20 @@ TEST_CASE("a message of a topic made anew has another id") {
   CHECK(kafka::IdOfMessage(stream, 0, 1000) == kafka::IdOfMessage(stream, 0, 1000));
   CHECK_FALSE(kafka::IdOfMessage(stream, 0, 1000) == kafka::IdOfMessage(stream, 0, 1001));
   CHECK_FALSE(kafka::IdOfMessage(stream, 0, 1000) == kafka::IdOfMessage(stream, 1, 1000));
+}
+
+TEST_CASE("fates of broker errors") {
+  using kafka::Fate;
+  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_NO_ERROR, false) == Fate::kDelivered);
+  for (const auto error :
+       {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__PURGE_QUEUE,
+        RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED})
+    CHECK(kafka::FateOf(error, false) == Fate::kAgain);
+  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, true) == Fate::kExpired);
+  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, false) == Fate::kRefused);
+  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_INVALID_RECORD, false) == Fate::kRefused);
 }
 
 }  // namespace

@@ -6,12 +6,11 @@
 #include <thread>
 
 #include "agent/kafka/event_id.h"
-#include "agent/sinks/kafka/delivery.h"
 #include "agent/sinks/kafka/kafka_sink.h"
 #include "tests/support/catch.h"
 #include "tests/support/sink_input.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/agent_kafka/mock_cluster.h"
+#include "tests/unit/agent_kafka_client/mock_cluster.h"
 
 namespace millrace::agent {
 namespace {
@@ -243,20 +242,6 @@ TEST_CASE("what is not delivered at the shutdown deadline stays unacknowledged")
   sink.thread.join();
   CHECK(sink.ledger.delivered() == 0);
   CHECK(sink.ledger.lost() == 1);
-}
-
-TEST_CASE("fates of broker errors") {
-  using kafka::Fate;
-  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_NO_ERROR, false) == Fate::kDelivered);
-  for (const auto error :
-       {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-        RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_POLICY_VIOLATION,
-        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__PURGE_QUEUE,
-        RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED})
-    CHECK(kafka::FateOf(error, false) == Fate::kAgain);
-  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, true) == Fate::kExpired);
-  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, false) == Fate::kRefused);
-  CHECK(kafka::FateOf(RD_KAFKA_RESP_ERR_INVALID_RECORD, false) == Fate::kRefused);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "tests/unit/agent_kafka/mock_cluster.h"
+#include "tests/unit/agent_kafka_client/mock_cluster.h"
 
 #include <memory>
 

@@ -5,12 +5,11 @@
 #include <mutex>
 #include <thread>
 
-#include "agent/sources/kafka/handoff.h"
 #include "agent/sources/kafka/kafka_source.h"
 #include "tests/support/catch.h"
 #include "tests/support/sink_input.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/agent_kafka/mock_cluster.h"
+#include "tests/unit/agent_kafka_client/mock_cluster.h"
 
 namespace millrace::agent {
 namespace {
@@ -181,31 +180,6 @@ TEST_CASE("revocation waits for the sinks up to the drain timeout, then hands ov
   first.output.DeliverAll();
   CHECK(Eventually(
       [&] { return cluster.Committed("g", "t", 0) + cluster.Committed("g", "t", 1) <= 1; }));
-}
-
-TEST_CASE("the handoff counts bytes, forgets a stream and closes") {
-  const auto batch = [](const char* stream) {
-    auto b = testing::Messages({"x"});
-    b->stream = HashStream(stream);
-    return b;
-  };
-  kafka::Handoff handoff(1);
-  const std::stop_token never;
-  CHECK_FALSE(handoff.Full());
-  handoff.Push(batch("a"));
-  handoff.Push(batch("b"));
-  CHECK(handoff.Full());
-  CHECK_FALSE(handoff.WaitForRoom(std::chrono::milliseconds(1)));
-  handoff.Remove(HashStream("a"));
-  const auto left = handoff.Pop(never);
-  REQUIRE(left != nullptr);
-  CHECK(left->stream == HashStream("b"));
-  CHECK(handoff.HalfEmpty());
-  handoff.Push(batch("c"));
-  handoff.Close();
-  CHECK(handoff.Pop(never) == nullptr);
-  handoff.Push(batch("d"));
-  CHECK(handoff.Pop(never) == nullptr);
 }
 
 }  // namespace
