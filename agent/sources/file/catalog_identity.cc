@@ -220,6 +220,9 @@ void Catalog::Resolve(const std::string& folder, const std::string& base, Seen& 
     return;
   }
   const bool packed = (*content)->kind() != ContentKind::kPlain;
+  // Opened when it was empty, compressed by now: look again.
+  if (!packed && SniffContent(*head) != ContentKind::kPlain)
+    return MarkDirty(folder.empty() ? "/" : folder, base);
 
   if (family != nullptr) {
     for (const auto& tail : family->tails) {

@@ -121,8 +121,10 @@ class FakeOutput final : public Output {
 /// One life of a source, from start to Stop().
 class Running {
  public:
-  Running(const FileConfig& config, const std::string& data_dir)
+  Running(const FileConfig& config, const std::string& data_dir,
+          FakeOutput::Mode mode = FakeOutput::Mode::kAcknowledge)
       : metrics_(std::make_shared<Metrics>(registry_, "t", "source", "file")) {
+    output_.SetMode(mode);
     Context context;
     context.id = "t";
     context.data_dir = data_dir;

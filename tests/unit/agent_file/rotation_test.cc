@@ -1,7 +1,11 @@
 // Rotation by rename, by copy and truncate, by compression; seen and unseen.
 #include <set>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "agent/sources/file/identity.h"
+#include "common/base/fd.h"
 #include "tests/unit/agent_file/harness.h"
 
 namespace millrace::agent::test {
@@ -213,8 +217,8 @@ TEST_CASE("truncated and grown past our position between two looks") {
     Running run(logs.config, logs.data());
     REQUIRE(run.Wait(11));
     run.out().SetMode(FakeOutput::Mode::kBlock);  // it does not look for a while
-    logs.Append("app.log", "x\n");
     const std::size_t sends = run.out().sends();
+    logs.Append("app.log", "x\n");
     REQUIRE(Eventually([&] { return run.out().sends() > sends; }));
     logs.Truncate("app.log");
     logs.Append("app.log", header);
@@ -275,8 +279,7 @@ TEST_CASE("an inode that is used again is another file") {
 
 TEST_CASE("a deleted file that is open is read to its end") {
   Logs logs;
-  Running run(logs.config, logs.data());
-  run.out().SetMode(FakeOutput::Mode::kBlock);
+  Running run(logs.config, logs.data(), FakeOutput::Mode::kBlock);
   logs.Lines("app.log", 0, 50'000);
   REQUIRE(Eventually([&] { return run.out().sends() > 0; }));
   logs.Remove("app.log");
@@ -310,8 +313,7 @@ TEST_CASE("deleted files that nobody reads give up their space in time, and are 
   logs.config.max_deleted_bytes.value = 100'000;
   logs.config.max_read_bytes.value = 64 * 1024;
   logs.config.include = {logs.path("app.log"), logs.path("other.log")};
-  Running run(logs.config, logs.data());
-  run.out().SetMode(FakeOutput::Mode::kBlock);
+  Running run(logs.config, logs.data(), FakeOutput::Mode::kBlock);
   logs.Lines("app.log", 0, 50'000);
   REQUIRE(Eventually([&] { return run.out().sends() > 0; }));
   logs.Remove("app.log");
@@ -368,14 +370,19 @@ TEST_CASE("a lost queue of the kernel means a new look at everything") {
   Running run(logs.config, logs.data());
   REQUIRE(run.Wait(1));
   run.out().SetMode(FakeOutput::Mode::kBlock);
-  logs.Append("app.log", "second\n");
   const std::size_t sends = run.out().sends();
+  logs.Append("app.log", "second\n");
   REQUIRE(Eventually([&] { return run.out().sends() > sends; }));
-  for (std::size_t i = 0; i < max / 2 + 100; ++i) {
-    const std::string name = "noise" + std::to_string(i % 50);
-    logs.Append(name, "");
-    logs.Remove(name);
-  }
+  // The guard empties the queue once a second: it has to be filled faster.
+  const std::string noise = logs.path("noise");
+  REQUIRE(Eventually([&] {
+    for (std::size_t i = 0; i < max; ++i) {
+      const millrace::Fd fd(
+          ::open((noise + std::to_string(i % 50)).c_str(), O_CREAT | O_WRONLY, 0600));
+      ::unlink((noise + std::to_string(i % 50)).c_str());
+    }
+    return run.metric("file_watch_overflows_total") >= 1;
+  }));
   logs.Append("late.log", "third\n");
   run.out().SetMode(FakeOutput::Mode::kAcknowledge);
   REQUIRE(run.Wait(3));
@@ -389,8 +396,7 @@ TEST_CASE("remove_after_secs removes what is delivered, nothing else") {
   logs.config.remove_after = std::chrono::milliseconds(10);
   logs.Lines("a.log", 0, 10);
   logs.Append("b.log", "line\nno end");
-  Running run(logs.config, logs.data());
-  run.out().SetMode(FakeOutput::Mode::kHold);
+  Running run(logs.config, logs.data(), FakeOutput::Mode::kHold);
   REQUIRE(run.Wait(11));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   CHECK(std::filesystem::exists(logs.path("a.log")));

@@ -29,8 +29,7 @@ TEST_CASE("what was not acknowledged comes again, with the same ids") {
   logs.Lines("app.log", 0, 100'000);
   std::vector<Got> first;
   {
-    Running run(logs.config, logs.data());
-    run.out().SetMode(FakeOutput::Mode::kHold);
+    Running run(logs.config, logs.data(), FakeOutput::Mode::kHold);
     REQUIRE(run.Wait(100'000));
     run.out().Release(3);
     first = run.out().all();
@@ -228,8 +227,7 @@ TEST_CASE("stop is prompt while the output blocks, and nothing is taken as sent"
   Logs logs;
   logs.Lines("app.log", 0, 1000);
   {
-    Running run(logs.config, logs.data());
-    run.out().SetMode(FakeOutput::Mode::kBlock);
+    Running run(logs.config, logs.data(), FakeOutput::Mode::kBlock);
     REQUIRE(Eventually([&] { return run.out().sends() > 0; }));
     run.Stop();
     CHECK(run.status());
