@@ -100,6 +100,16 @@ ServerInfo Cluster::server() const {
   return server_;
 }
 
+bool Cluster::TakesZstd() const {
+  const ServerInfo info = server();
+  if (!info.known) return true;
+  // "3.8.0", and in the header "OpenSearch/3.8.0".
+  const std::string_view number =
+      std::string_view(info.version).substr(info.version.rfind('/') + 1);
+  return info.opensearch &&
+         ParseNumber<unsigned>(number.substr(0, number.find('.'))).value_or(0) >= 3;
+}
+
 Cluster::Pick Cluster::Next() {
   const std::lock_guard lock(mu_);
   const auto now = Clock::now();
@@ -165,6 +175,12 @@ Status Cluster::Link::Connect() {
   if (client_ != nullptr) return {};
   MILLRACE_ASSIGN(client_, http::Client::Make(HttpOptions(cluster_.config_)));
   return {};
+}
+
+void Cluster::Link::Greet(const std::stop_token& stop) {
+  if (cluster_.server().known || !Connect()) return;
+  const Pick pick = cluster_.Next();
+  if (!pick.none) static_cast<void>(Check(pick.node, stop));
 }
 
 bool Cluster::Link::Check(std::size_t n, const std::stop_token& stop) {

@@ -40,6 +40,9 @@ class Cluster {
     tl::expected<void, http::Failure> Bulk(std::string_view body, Compression encoding,
                                            http::Response& response, const std::stop_token& stop);
 
+    /// Learns what kind of server it is, if that is not known and one answers.
+    void Greet(const std::stop_token& stop);
+
    private:
     Status Connect();
     [[nodiscard]] bool Check(std::size_t node, const std::stop_token& stop);
@@ -50,6 +53,9 @@ class Cluster {
   /// `GET /` on each node until one answers well.
   Status Probe(std::chrono::milliseconds timeout);
   [[nodiscard]] ServerInfo server() const;
+  /// False for servers known not to: Elasticsearch answers 400 with a misleading text, OpenSearch
+  /// 2.19 was seen to end.
+  [[nodiscard]] bool TakesZstd() const;
 
  private:
   struct Node {

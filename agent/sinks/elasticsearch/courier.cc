@@ -75,6 +75,13 @@ void Shipping::LearnFits() {
   if (now < config.request.concurrency && n % (8 * now) == 0) concurrency_ = now + 1;
 }
 
+void Shipping::GiveUpZstd(const std::string& why) {
+  Compression expected = Compression::kZstd;
+  if (encoding.compare_exchange_strong(expected, Compression::kGzip))
+    log::Warn("Server does not take zstd; requests are compressed with gzip from now on",
+              {{"component_id", id}, {"reason", why}});
+}
+
 void Shipping::LearnOverload() {
   const std::lock_guard lock(mu_);
   const auto now = std::chrono::steady_clock::now();
@@ -199,6 +206,12 @@ void Courier::Deliver(Batch& batch, const std::stop_token& stop) {
 }
 
 Courier::Answer Courier::Send(Batch& batch, Piece& piece, const std::stop_token& stop) {
+  if (batch.encoding == Compression::kZstd) {
+    if (!s_.worked) link_.Greet(stop);
+    if (!s_.cluster.TakesZstd()) s_.GiveUpZstd("known from its version");
+    // Compressed before another courier found out.
+    if (s_.encoding != Compression::kZstd) return Answer::kAgain;
+  }
   const auto sent = link_.Bulk(batch.wire.view(), batch.encoding, response_, stop);
   if (!sent) {
     if (sent.error().kind == http::Failure::Kind::kCancelled) return Answer::kStopped;
@@ -235,12 +248,10 @@ Courier::Answer Courier::Refused(Batch& batch, Piece& piece, const std::stop_tok
   const std::string error = ErrorOfReply(response_.body);
   const std::string said = std::to_string(status) + " " + error;
   // Elasticsearch takes a zstd body for plain text without a line feed at its end.
-  const bool zstd = batch.encoding == Compression::kZstd && !s_.worked;
+  const bool zstd =
+      batch.encoding == Compression::kZstd && (!s_.worked || s_.encoding != Compression::kZstd);
   if (zstd && (status == 400 || status == 415)) {
-    Compression expected = Compression::kZstd;
-    if (s_.encoding.compare_exchange_strong(expected, Compression::kGzip))
-      log::Warn("Server does not take zstd; requests are compressed with gzip from now on",
-                {{"component_id", s_.id}, {"error", said}});
+    s_.GiveUpZstd(said);
     return Answer::kAgain;
   }
   switch (JudgeWhole(status)) {

@@ -52,6 +52,8 @@ class Shipping {
   /// Requests that may be under way: fewer after an overload, more again as they succeed.
   [[nodiscard]] unsigned concurrency() const { return concurrency_; }
   void LearnOverload();
+  /// gzip from now on; said once.
+  void GiveUpZstd(const std::string& why);
   /// The whole sink waits for an operator. Said once, and once a minute.
   void Blocked(std::string_view why, const std::string& error);
   void NotBlocked();

@@ -358,6 +358,9 @@ TEST_CASE("zstd is given up for gzip once when the server does not understand it
           R"({"error":{"type":"illegal_argument_exception","reason":"The bulk request must be terminated by a newline [\\n]"}})"};
     return std::nullopt;
   };
+  // A proxy that hides what is behind it.
+  server.root = "{}";
+  server.root_headers.clear();
   ElasticsearchConfig config = Config(server.url());
   config.compression = Compression::kZstd;
   Harness h(config);
@@ -368,6 +371,51 @@ TEST_CASE("zstd is given up for gzip once when the server does not understand it
   CHECK(server.encodings() == std::vector<std::string>{"zstd", "gzip", "gzip"});
   CHECK(server.count() == 20);
   CHECK(h.DeadLetterText().empty());
+}
+
+TEST_CASE("requests under way when zstd is given up are made anew, none is taken for poison") {
+  for (const char* root : {"{}", R"({"version":{"number":"9.5.3"}})"}) {
+    FakeBulk server;
+    server.root = root;
+    server.root_headers.clear();
+    std::atomic<int> zstd = 0;
+    server.on_request = [&](int, const FakeRequest& r,
+                            const std::vector<Doc>&) -> std::optional<FakeReply> {
+      if (r.header("content-encoding") != "zstd") return std::nullopt;
+      ++zstd;
+      return FakeReply{400,
+                       R"({"error":{"type":"illegal_argument_exception","reason":"newline"}})"};
+    };
+    ElasticsearchConfig config = Config(server.url());
+    config.compression = Compression::kZstd;
+    config.batch.max_events = 3;
+    Harness h(config);
+    for (int i = 0; i < 20; ++i) h.Push(Messages(Lines(30), static_cast<std::uint64_t>(i) * 30));
+    REQUIRE(h.Finished());
+    CHECK(server.count() == 600);
+    CHECK(h.DeadLetterText().empty());
+    CHECK(zstd <= (std::string_view(root) == "{}" ? 4 : 0));
+  }
+}
+
+TEST_CASE("zstd is not even tried with servers known not to take it") {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"version":{"number":"9.5.3"}})", "gzip"},
+      {R"({"version":{"number":"2.19.6","distribution":"opensearch"}})", "gzip"},
+      {R"({"version":{"number":"3.8.0","distribution":"opensearch"}})", "zstd"},
+  };
+  for (const auto& [root, want] : cases) {
+    FakeBulk server;
+    server.root = root;
+    server.root_headers.clear();
+    ElasticsearchConfig config = Config(server.url());
+    config.compression = Compression::kZstd;
+    Harness h(config);
+    h.Push(Messages(Lines(10)));
+    REQUIRE(h.Finished());
+    CHECK(server.encodings() == std::vector<std::string>{want});
+    CHECK(server.count() == 10);
+  }
 }
 
 TEST_CASE(

@@ -14,7 +14,7 @@ FakeBulk::FakeBulk() {
 
 test::FakeReply FakeBulk::Handle(const test::FakeRequest& request) {
   const std::lock_guard lock(mu_);
-  if (request.method == "GET") return {200, root, {"X-elastic-product: Elasticsearch"}};
+  if (request.method == "GET") return {200, root, root_headers};
   const std::string encoding = request.header("content-encoding");
   std::string plain = request.body;
   if (encoding == "gzip") plain = Gunzip(plain);

@@ -29,6 +29,8 @@ class FakeBulk {
   std::function<std::optional<Refusal>(int request, const Doc&)> on_doc;
   std::string root = R"({"version":{"number":"9.5.3"},"tagline":"You Know, for Search"})";
 
+  std::vector<std::string> root_headers = {"X-elastic-product: Elasticsearch"};
+
   FakeBulk();
   [[nodiscard]] std::string url() const { return server_->url(); }
   /// index -> _id -> document.
