@@ -4,6 +4,8 @@
 #include <array>
 #include <numeric>
 
+#include "common/base/utf8.h"
+
 namespace millrace {
 namespace {
 
@@ -90,13 +92,19 @@ std::string DidYouMean(std::string_view word, std::span<const std::string_view> 
 std::string Printable(std::string_view s, std::size_t limit) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
-  for (const char c : s.substr(0, limit)) {
-    const auto u = static_cast<unsigned char>(c);
-    if (u < 0x20 || u == 0x7f) {
+  std::string_view rest = s;
+  while (!rest.empty()) {
+    const std::size_t length = Utf8SequenceLength(rest);
+    const std::size_t taken = std::max<std::size_t>(1, length);
+    // Never cut inside a sequence: what is printed stays valid.
+    if (s.size() - rest.size() + taken > limit) break;
+    const auto u = static_cast<unsigned char>(rest[0]);
+    if (length == 0 || u < 0x20 || u == 0x7f) {
       out += {'\\', 'x', kHex[u >> 4], kHex[u & 15]};
     } else {
-      out += c;
+      out += rest.substr(0, taken);
     }
+    rest.remove_prefix(taken);
   }
   if (s.size() > limit) out += "...";
   return out;

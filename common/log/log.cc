@@ -1,5 +1,6 @@
 #include "common/log/log.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <memory>
@@ -7,6 +8,8 @@
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "common/base/utf8.h"
 
 namespace millrace::log {
 namespace {
@@ -35,8 +38,17 @@ constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn"
 void AppendQuoted(std::string& out, std::string_view text) {
   static constexpr std::string_view kHex = "0123456789abcdef";
   out += '"';
-  for (const char c : text) {
+  while (!text.empty()) {
+    const std::size_t length = Utf8SequenceLength(text);
+    const char c = text[0];
     const auto u = static_cast<unsigned char>(c);
+    if (length != 1) {
+      // Bytes of a peer may be anything; a log line is always UTF-8.
+      out += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
+      text.remove_prefix(std::max<std::size_t>(1, length));
+      continue;
+    }
+    text.remove_prefix(1);
     switch (c) {
       case '"':
         out += "\\\"";
@@ -70,7 +82,7 @@ bool NeedsQuotes(std::string_view text) {
   if (text.empty()) return true;
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
-    if (u <= 0x20 || u == 0x7f || c == '"' || c == '=' || c == '\\') return true;
+    if (u <= 0x20 || u >= 0x7f || c == '"' || c == '=' || c == '\\') return true;
   }
   return false;
 }
