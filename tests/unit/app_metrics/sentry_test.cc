@@ -15,6 +15,7 @@
 #include "exporters/app_metrics/src/sentry/rate_limit.h"
 #include "exporters/app_metrics/src/sentry/spool.h"
 #include "support.h"
+#include "tests/support/guarded.h"
 
 using namespace app_metrics_test;
 using namespace millrace::app_metrics;
@@ -32,9 +33,9 @@ class FakeSentry {
                    const std::lock_guard lock(mu_);
                    auth = q.get_header_value("X-Sentry-Auth");
                    encoding = q.get_header_value("Content-Encoding");
-                   s.status = status;
-                   for (const auto& [name, value] : headers) s.set_header(name, value);
-                   if (status < 300) envelopes_.push_back(q.body);  // cpp-httplib has unpacked it
+                   s.status = status.get();
+                   for (const auto& [name, value] : headers.get()) s.set_header(name, value);
+                   if (s.status < 300) envelopes_.push_back(q.body);  // cpp-httplib has unpacked it
                    ++calls_;
                    s.set_content("{}", "application/json");
                  });
@@ -80,8 +81,8 @@ class FakeSentry {
     return out;
   }
   int port = 0;
-  int status = 200;  // set while nothing is sent
-  std::vector<std::pair<std::string, std::string>> headers;
+  millrace::test::Guarded<int> status{200};
+  millrace::test::Guarded<std::vector<std::pair<std::string, std::string>>> headers;
   std::string auth, encoding;
 
  private:
@@ -232,7 +233,7 @@ TEST_CASE("messages, slow requests, compression, sampling") {
 TEST_CASE("429 is obeyed, other refusals are not repeated; all are counted") {
   FakeSentry fake;
   fake.status = 429;
-  fake.headers = {{"Retry-After", "3600"}};
+  fake.headers = std::vector<std::pair<std::string, std::string>>{{"Retry-After", "3600"}};
   {
     const auto reporter = MakeSentryReporter(fake.Options());
     reporter->Message("error", "1", nullptr);
@@ -243,7 +244,7 @@ TEST_CASE("429 is obeyed, other refusals are not repeated; all are counted") {
     CHECK(reporter->Counts().dropped_rate_limited == 6);
   }
   fake.status = 500;
-  fake.headers.clear();
+  fake.headers = std::vector<std::pair<std::string, std::string>>{};
   const auto reporter = MakeSentryReporter(fake.Options());
   reporter->Message("error", "1", nullptr);
   CHECK(reporter->Flush(seconds(60)));
