@@ -360,7 +360,7 @@ TEST_CASE("zstd is given up for gzip once when the server does not understand it
   };
   // A proxy that hides what is behind it.
   server.root = "{}";
-  server.root_headers.clear();
+  server.root_headers = std::vector<std::string>{};
   ElasticsearchConfig config = Config(server.url());
   config.compression = Compression::kZstd;
   Harness h(config);
@@ -377,7 +377,7 @@ TEST_CASE("requests under way when zstd is given up are made anew, none is taken
   for (const char* root : {"{}", R"({"version":{"number":"9.5.3"}})"}) {
     FakeBulk server;
     server.root = root;
-    server.root_headers.clear();
+    server.root_headers = std::vector<std::string>{};
     std::atomic<int> zstd = 0;
     server.on_request = [&](int, const FakeRequest& r,
                             const std::vector<Doc>&) -> std::optional<FakeReply> {
@@ -407,7 +407,7 @@ TEST_CASE("zstd is not even tried with servers known not to take it") {
   for (const auto& [root, want] : cases) {
     FakeBulk server;
     server.root = root;
-    server.root_headers.clear();
+    server.root_headers = std::vector<std::string>{};
     ElasticsearchConfig config = Config(server.url());
     config.compression = Compression::kZstd;
     Harness h(config);

@@ -14,7 +14,7 @@ FakeBulk::FakeBulk() {
 
 test::FakeReply FakeBulk::Handle(const test::FakeRequest& request) {
   const std::lock_guard lock(mu_);
-  if (request.method == "GET") return {200, root, root_headers};
+  if (request.method == "GET") return {200, root.get(), root_headers.get()};
   const std::string encoding = request.header("content-encoding");
   std::string plain = request.body;
   if (encoding == "gzip") plain = Gunzip(plain);
@@ -38,13 +38,14 @@ test::FakeReply FakeBulk::Handle(const test::FakeRequest& request) {
     d.source = lines[i + 1];
     docs.push_back(std::move(d));
   }
-  if (on_request)
-    if (auto reply = on_request(n, request, docs)) return *reply;
+  if (const auto answer = on_request.get())
+    if (auto reply = answer(n, request, docs)) return *reply;
+  const auto refuse = on_doc.get();
   std::string body = R"({"errors":true,"took":1,"items":[)";
   for (const Doc& d : docs) {
     int status = 201;
     std::string error;
-    if (auto refusal = on_doc ? on_doc(n, d) : std::nullopt) {
+    if (auto refusal = refuse ? refuse(n, d) : std::nullopt) {
       status = refusal->status;
       error =
           R"(,"error":{"type":")" + refusal->type + R"(","reason":")" + refusal->reason + R"("})";

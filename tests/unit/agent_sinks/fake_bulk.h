@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/fake_http.h"
+#include "tests/support/guarded.h"
 
 namespace millrace::agent::testing {
 
@@ -23,13 +24,15 @@ class FakeBulk {
     std::string type, reason;
   };
   /// Both are called under the server's lock; `request` counts _bulk requests from 0.
-  std::function<std::optional<test::FakeReply>(int request, const test::FakeRequest&,
-                                               const std::vector<Doc>&)>
+  test::Guarded<std::function<std::optional<test::FakeReply>(int request, const test::FakeRequest&,
+                                                             const std::vector<Doc>&)>>
       on_request;
-  std::function<std::optional<Refusal>(int request, const Doc&)> on_doc;
-  std::string root = R"({"version":{"number":"9.5.3"},"tagline":"You Know, for Search"})";
+  test::Guarded<std::function<std::optional<Refusal>(int request, const Doc&)>> on_doc;
+  test::Guarded<std::string> root{
+      R"({"version":{"number":"9.5.3"},"tagline":"You Know, for Search"})"};
 
-  std::vector<std::string> root_headers = {"X-elastic-product: Elasticsearch"};
+  test::Guarded<std::vector<std::string>> root_headers{
+      std::vector<std::string>{"X-elastic-product: Elasticsearch"}};
 
   FakeBulk();
   [[nodiscard]] std::string url() const { return server_->url(); }

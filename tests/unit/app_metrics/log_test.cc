@@ -37,6 +37,7 @@ Options Logged(const std::string& path, LogFormat format) {
 TEST_CASE("200,000 lines of 8 threads arrive, each once and whole") {
   TempDir dir;
   const std::string path = dir.File("log");
+  std::uint64_t written = 0;
   {
     std::string problem;
     LogWriter w(path, 256U << 20, problem);
@@ -48,15 +49,18 @@ TEST_CASE("200,000 lines of 8 threads arrive, each once and whole") {
       });
     for (auto& t : threads) t.join();
     CHECK(w.Flush(std::chrono::seconds(60)));
-    CHECK(w.written() == 200'000);
+    written = w.written();
+    CHECK(written + w.dropped_queue_full() == 200'000);
+#ifndef __SANITIZE_THREAD__  // a writer ten times slower may have to drop
     CHECK(w.dropped_queue_full() == 0);
+#endif
   }
   std::set<int> seen;
   for (const std::string& line : Lines(Slurp(path))) {
     REQUIRE(line.size() > 150);
     seen.insert(std::stoi(line.substr(5)));
   }
-  CHECK(seen.size() == 200'000);
+  CHECK(seen.size() == written);
 }
 
 TEST_CASE("a reader that stalls costs lines, not time, and is counted; the end does not hang") {
